@@ -1,0 +1,1 @@
+"""AnsFlow: the workers, which run jobs and other background work."""

@@ -15,6 +15,7 @@ from app.engine.definition import Retry
 from app.engine.states import ExecutionStatus, JobStatus
 
 NodeKind = Literal["job", "matrix", "call"]
+Hold = Literal["gate", "max-parallel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,10 @@ class Node:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     gated: bool = False
     """True once approval and concurrency let this attempt pass."""
+    hold: Hold | None = None
+    """What a WAITING node waits for: its `gate` (asked with OpenGate) or a `max-parallel` slot."""
+    retries: int = 0
+    """How many tries `retry:` has used up; lost workers, hand-backs and re-runs do not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +162,11 @@ class NoWorker:
 @dataclass(frozen=True, slots=True)
 class RerunRequested:
     """A finished execution runs again: `keys` None means all nodes, else these and what
-    depends on them; others keep their results and outputs."""
+    depends on them; others keep their results and outputs. With `admitted` False (the execution
+    has to wait for its concurrency group) nothing is dispatched until ExecutionStarted."""
 
     keys: frozenset[str] | None = None
+    admitted: bool = True
 
 
 Event = (
@@ -208,15 +215,16 @@ class OpenGate:
 
 @dataclass(frozen=True, slots=True)
 class StopJob:
-    """Tell the claim holder of this node to cancel."""
+    """Tell the claim holder of this node to cancel; `force` (a second cancel) means kill now."""
 
     key: str
     attempt: int
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseGroup:
-    """This node no longer holds its concurrency group."""
+    """This node no longer holds, or no longer waits for, its concurrency group."""
 
     key: str
     group: str

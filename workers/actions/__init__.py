@@ -1,0 +1,1 @@
+"""The built-in actions, what `uses:` runs: one file per action, found through `registry`."""

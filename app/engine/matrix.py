@@ -90,7 +90,8 @@ def _rules(matrix: Mapping[str, Value], key: str) -> list[Mapping[str, Any]]:
         raise MatrixInvalid(f"`matrix.{key}` must be a list of maps, but is {_described(rules)}")
     for index, rule in enumerate(rules):
         if not isinstance(rule, Mapping) or not rule:
-X
+            found = _described(rule)
+            raise MatrixInvalid(f"`matrix.{key}[{index}]` must be a map of values, but is {found}")
     return list(rules)
 
 

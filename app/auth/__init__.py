@@ -1,0 +1,1 @@
+"""Who asks: users, API tokens, sessions, rights."""

@@ -1,0 +1,42 @@
+"""Users and their API tokens."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.core.orm import TABLE_OPTIONS, Base, Json
+
+
+class User(Base):
+    """A person. `name_folded` makes names unique without regard to case."""
+
+    __tablename__ = "users"
+    __table_args__ = TABLE_OPTIONS
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    name_folded: Mapped[str] = mapped_column(String(100), unique=True)
+    email: Mapped[str | None] = mapped_column(String(254))
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    is_administrator: Mapped[bool] = mapped_column(default=False)
+    is_active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+    tokens: Mapped[list["ApiToken"]] = relationship(back_populates="user", lazy="raise")
+
+
+class ApiToken(Base):
+    """An API token: only its SHA-256 is kept."""
+
+    __tablename__ = "api_tokens"
+    __table_args__ = TABLE_OPTIONS
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(100))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[str]] = mapped_column(Json)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    user: Mapped[User] = relationship(back_populates="tokens", lazy="raise")

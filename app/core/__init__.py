@@ -1,0 +1,1 @@
+"""Domain-free parts: database, errors, time, Redis, cache, HTTP middleware."""

@@ -1,0 +1,65 @@
+"""Time and ids: the only place that makes them."""
+
+import asyncio
+import os
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Float, literal
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from app.core.orm import UtcDateTime
+
+_MASK_74 = (1 << 74) - 1
+
+
+def utcnow() -> datetime:
+    """The time of this host, aware, UTC. Never compared with a time of the database."""
+    return datetime.now(UTC)
+
+
+def new_id() -> uuid.UUID:
+    """A UUIDv7 (RFC 9562): the milliseconds since 1970, then 74 random bits."""
+    millis = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10)) & _MASK_74
+    high, low = random >> 62, random & ((1 << 62) - 1)
+    return uuid.UUID(int=millis << 80 | 0x7 << 76 | high << 64 | 0x2 << 62 | low)
+
+
+class db_now(FunctionElement[datetime]):  # noqa: N801  reads as a SQL function in statements
+    """The database's clock, the only one that is ever compared.
+
+    Parameters: `offset_s` seconds are added (negative: taken away).
+    """
+
+    type = UtcDateTime()
+    inherit_cache = True
+    name = "db_now"
+
+    def __init__(self, offset_s: float = 0.0) -> None:
+        super().__init__(literal(float(offset_s), Float()))
+
+
+@compiles(db_now, "mysql")
+@compiles(db_now, "mariadb")
+def _mysql_now(element: db_now, compiler: SQLCompiler, **kwargs: Any) -> str:
+    (offset,) = element.clauses
+    seconds = compiler.process(offset, **kwargs)
+    return f"(UTC_TIMESTAMP(6) + INTERVAL ({seconds}) * 1000000 MICROSECOND)"
+
+
+@compiles(db_now, "sqlite")
+def _sqlite_now(element: db_now, compiler: SQLCompiler, **kwargs: Any) -> str:
+    # SQLAlchemy reads six digits after the point; SQLite writes three.
+    (offset,) = element.clauses
+    seconds = compiler.process(offset, **kwargs)
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', ({seconds}) || ' seconds') || '000')"
+
+
+async def sleep_until_cancelled() -> None:
+    """Wait for ever; ends only by cancellation."""
+    await asyncio.Event().wait()

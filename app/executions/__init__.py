@@ -1,0 +1,1 @@
+"""Executions, jobs and steps: the only place that moves them."""

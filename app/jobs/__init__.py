@@ -1,0 +1,1 @@
+"""Messages for workers: catalogue, queues, outbox, publishing."""

@@ -1,0 +1,1 @@
+"""Logs: durable chunks, reading, following."""

@@ -1,0 +1,32 @@
+"""Log chunks: the durable form of what steps print."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import BINARY, ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.orm import TABLE_OPTIONS, Base, MediumBlob
+
+
+class LogChunk(Base):
+    """Lines `first_line` to `first_line + line_count - 1` of one step attempt, zstd-compressed.
+
+    `number` counts chunks from 0. `digest` is the SHA-256 of the uncompressed bytes, so that a
+    chunk that is written twice is known to be the same. `times` holds runs of line times.
+    """
+
+    __tablename__ = "log_chunks"
+    __table_args__ = TABLE_OPTIONS
+
+    step_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("steps.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    first_line: Mapped[int]
+    line_count: Mapped[int]
+    raw_bytes: Mapped[int]
+    digest: Mapped[bytes] = mapped_column(BINARY(32))
+    data: Mapped[bytes] = mapped_column(MediumBlob)
+    times: Mapped[bytes] = mapped_column(MediumBlob)
+    created_at: Mapped[datetime]

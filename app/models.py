@@ -1,0 +1,40 @@
+"""Imports every module's models, so that the metadata is whole."""
+
+from app.administration.models import Worker
+from app.auth.models import ApiToken, User
+from app.core.orm import Base
+from app.executions.models import (
+    ConcurrencyGroup,
+    Execution,
+    ExecutionEvent,
+    GroupMember,
+    IdempotencyKey,
+    Job,
+    JobAttempt,
+    Step,
+)
+from app.jobs.models import OutboxRow
+from app.logs.models import LogChunk
+from app.pipelines.models import Pipeline, PipelineVersion
+from app.projects.models import Member, Project
+
+__all__ = [
+    "ApiToken",
+    "Base",
+    "ConcurrencyGroup",
+    "Execution",
+    "ExecutionEvent",
+    "GroupMember",
+    "IdempotencyKey",
+    "Job",
+    "JobAttempt",
+    "LogChunk",
+    "Member",
+    "OutboxRow",
+    "Pipeline",
+    "PipelineVersion",
+    "Project",
+    "Step",
+    "User",
+    "Worker",
+]

@@ -1,0 +1,177 @@
+"""Settings: `ANSFLOW_<PART>__<NAME>` in the environment or in `.env`.
+
+Nothing configured means the embedded mode. The distributed mode needs the database, Redis and
+RabbitMQ, all three; something in between is refused.
+"""
+
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Mode(StrEnum):
+    """How the parts are put together; the code is the same."""
+
+    EMBEDDED = "embedded"
+    DISTRIBUTED = "distributed"
+
+
+class ServerSettings(BaseModel):
+    """Where and how HTTP is served."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    base_url: str | None = Field(None, description="Public address, for links in messages")
+    processes: int = Field(1, ge=1, le=64)
+    max_body_bytes: int = Field(16 * 1024 * 1024, ge=1024)
+    production: bool = Field(False, description="Refuse default secrets and insecure cookies")
+
+
+class DataSettings(BaseModel):
+    """The folder of everything that is kept on disk."""
+
+    folder: Path = Path(".ansflow-data")
+
+
+class DatabaseSettings(BaseModel):
+    """The database. Without a URL: a SQLite file in the data folder."""
+
+    url: SecretStr | None = None
+    pool_size: int = Field(10, ge=1, le=500)
+    pool_timeout_s: float = Field(10.0, gt=0)
+    insert_returning: bool = True
+
+
+class RedisSettings(BaseModel):
+    """Redis. `url` names the server; each namespace takes its own database number, unless it
+    has a URL of its own in `urls`."""
+
+    url: SecretStr | None = None
+    urls: dict[str, SecretStr] = Field(default_factory=dict)
+    prefix: str = "ansflow"
+    pool_size: int = Field(16, ge=1, le=1000)
+    timeout_s: float = Field(1.0, gt=0)
+
+
+class RabbitMQSettings(BaseModel):
+    """RabbitMQ. `prefix` is put before all queue names (for tests and shared brokers)."""
+
+    url: SecretStr | None = None
+    prefix: str = ""
+    quorum_queues: bool = False
+    publish_timeout_s: float = Field(5.0, gt=0)
+
+
+class SecuritySettings(BaseModel):
+    """Keys and log-in."""
+
+    secret_key: SecretStr | None = Field(
+        None, description="Encrypts secrets. Without it one is made in the data folder"
+    )
+    session_idle_s: int = Field(7 * 24 * 3600, ge=60)
+    cookie_secure: bool = False
+    allow_private_addresses: bool = False
+    allowed_origins: list[str] = Field(default_factory=list)
+
+
+class WorkerSettings(BaseModel):
+    """How jobs are run."""
+
+    queues: list[str] = Field(default_factory=lambda: ["high", "medium", "low"])
+    concurrency: int = Field(4, ge=1, le=256)
+    labels: list[str] = Field(default_factory=list)
+    lease_s: float = Field(20.0, ge=1)
+    renew_s: float = Field(5.0, gt=0)
+    grace_s: float = Field(10.0, ge=0)
+    drain_s: float = Field(60.0, ge=0, description="How long running jobs may end on TERM")
+    isolation: Literal["auto", "none"] = Field(
+        "auto", description="auto: as root, jobs run as unprivileged accounts"
+    )
+    first_uid: int = Field(64000, ge=1000)
+    keep_workspaces: bool = False
+    max_worker_lost: int = Field(2, ge=0)
+
+
+class SchedulerSettings(BaseModel):
+    """Sweeps and timers; seconds."""
+
+    sweep_s: float = Field(5.0, gt=0)
+    queued_after_s: float = Field(60.0, gt=0)
+    no_worker_after_s: float = Field(24 * 3600.0, gt=0)
+
+
+class LogSettings(BaseModel):
+    """The log path."""
+
+    flush_s: float = Field(0.1, gt=0)
+    flush_bytes: int = Field(1024 * 1024, ge=4096)
+    max_step_bytes: int = Field(256 * 1024 * 1024, ge=4096)
+
+
+class RealtimeSettings(BaseModel):
+    """Sockets and streams; seconds."""
+
+    heartbeat_s: float = Field(20.0, gt=0)
+    max_lifetime_s: float = Field(6 * 3600.0, gt=0)
+    queue_frames: int = Field(256, ge=8)
+
+
+class Settings(BaseSettings):
+    """All of it. Read once at start and passed down as values."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ANSFLOW_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="ignore",
+        nested_model_default_partial_update=True,
+    )
+
+    server: ServerSettings = ServerSettings()
+    data: DataSettings = DataSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    redis: RedisSettings = RedisSettings()
+    rabbitmq: RabbitMQSettings = RabbitMQSettings()
+    security: SecuritySettings = SecuritySettings()
+    worker: WorkerSettings = WorkerSettings()
+    scheduler: SchedulerSettings = SchedulerSettings()
+    logs: LogSettings = LogSettings()
+    realtime: RealtimeSettings = RealtimeSettings()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        given = {
+            "ANSFLOW_DATABASE__URL": self.database.url,
+            "ANSFLOW_REDIS__URL": self.redis.url,
+            "ANSFLOW_RABBITMQ__URL": self.rabbitmq.url,
+        }
+        missing = [name for name, value in given.items() if value is None]
+        if missing and len(missing) < len(given):
+            there = ", ".join(sorted(set(given) - set(missing)))
+            raise ValueError(
+                f"half configured: {there} set, {', '.join(missing)} not. The distributed mode "
+                "needs all three; unset all of them for the embedded mode"
+            )
+        url = self.database.url
+        if url is not None and not url.get_secret_value().startswith("mysql+asyncmy://"):
+            raise ValueError(
+                "ANSFLOW_DATABASE__URL must begin with mysql+asyncmy:// (MySQL 8.4 or MariaDB "
+                "10.11); for SQLite unset it together with Redis and RabbitMQ (embedded mode)"
+            )
+        return self
+
+    @cached_property
+    def mode(self) -> Mode:
+        """Embedded when nothing is configured."""
+        return Mode.EMBEDDED if self.database.url is None else Mode.DISTRIBUTED
+
+    @cached_property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL in effect."""
+        if self.database.url is not None:
+            return self.database.url.get_secret_value()
+        return f"sqlite+aiosqlite:///{(self.data.folder / 'ansflow.db').resolve()}"

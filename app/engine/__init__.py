@@ -1,0 +1,1 @@
+"""The engine: pure values in, values out."""

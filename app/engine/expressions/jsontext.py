@@ -14,7 +14,7 @@ Add: TypeAlias = Callable[[str], None]
 
 _LONGEST_EXACT = 15
 _FIRST_EXPONENTIAL = 1e21
-_SMALLEST_FIXED_POWER = -7
+_SMALLEST_FIXED_POWER = -6
 
 
 def load(text: str) -> object:
@@ -70,12 +70,17 @@ def _without_surrogates(value: object) -> object:
 
 
 def _check_depth(value: object) -> None:
-    level: list[object] = [value]
-    for _ in range(MAX_JSON_DEPTH + 1):
-        level = [child for parent in level for child in _children(parent)]
+    level = _collections([value])
+    for _ in range(MAX_JSON_DEPTH):
         if not level:
             return
-    raise Fault(f"Exceeded max JSON depth {MAX_JSON_DEPTH}")
+        level = [child for parent in level for child in _collections(_children(parent))]
+    if level:
+        raise Fault(f"Exceeded max JSON depth {MAX_JSON_DEPTH}")
+
+
+def _collections(values: Iterable[object]) -> list[object]:
+    return [value for value in values if type(value) is dict or type(value) is list]
 
 
 def _children(value: object) -> Iterable[object]:

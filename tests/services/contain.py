@@ -28,7 +28,11 @@ def become_subreaper() -> None:
 
 
 def run_contained(
-    command: Sequence[str], *, limit_s: float | None = None, env: Mapping[str, str] | None = None
+    command: Sequence[str],
+    *,
+    limit_s: float | None = None,
+    grace_s: float = GRACE_S,
+    env: Mapping[str, str] | None = None,
 ) -> int:
     """Run a command to its end, or to its time limit, and end what it detached.
 
@@ -38,6 +42,8 @@ def run_contained(
         Program and arguments; it inherits the standard streams.
     limit_s:
         Seconds after which it is stopped (TERM, then KILL); `None` means no limit.
+    grace_s:
+        Seconds between TERM and KILL for what is left.
     env:
         The whole environment of the command; `None` means ours.
 
@@ -50,11 +56,11 @@ def run_contained(
     child = subprocess.Popen(list(command), env=env)  # noqa: S603  the command is the caller's own
     with _forwarded_signals(child):
         code = _wait(child, limit_s)
-    _end_descendants(kept)
+    _end_descendants(kept, grace_s)
     return code
 
 
-def _end_descendants(kept: set[int]) -> None:
+def _end_descendants(kept: set[int], grace_s: float) -> None:
     """End every process below this one but `kept`: TERM, a grace period, KILL."""
     left = _left(kept)
     if not left:
@@ -62,7 +68,7 @@ def _end_descendants(kept: set[int]) -> None:
     names = ", ".join(f"{_name(pid)} ({pid})" for pid in left)
     sys.stderr.write(f"ending what was left running: {names}\n")
     _signal_all(left, signal.SIGTERM)
-    deadline = time.monotonic() + GRACE_S
+    deadline = time.monotonic() + grace_s
     while time.monotonic() < deadline and _left(kept):
         time.sleep(0.05)
     while left := _left(kept):
@@ -78,7 +84,7 @@ def _wait(child: subprocess.Popen[bytes], limit_s: float | None) -> int:
     try:
         code = child.wait(limit_s)
     except subprocess.TimeoutExpired:
-        sys.stderr.write(f"stopped after {limit_s:.0f} s, the limit of this run\n")
+        sys.stderr.write(f"stopped after {limit_s:g} s, the limit of this run\n")
         child.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(GRACE_S)
@@ -144,9 +150,10 @@ def _signal_all(pids: Sequence[int], number: signal.Signals) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.services.contain", description=__doc__)
     parser.add_argument("--limit", type=float, metavar="SECONDS")
+    parser.add_argument("--grace", type=float, metavar="SECONDS", default=GRACE_S)
     parser.add_argument("command", nargs="+")
     arguments = parser.parse_args()
-    return run_contained(arguments.command, limit_s=arguments.limit)
+    return run_contained(arguments.command, limit_s=arguments.limit, grace_s=arguments.grace)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,93 @@
+"""Every message there is: typed, frozen, ids and attempt only.
+
+A message is a hint to look at the database. It may come twice, late or never, so it says which row
+to look at and nothing about it. Its wire name is `noun.verb`; the worker has one actor for each.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, Self, cast, get_args
+
+Priority = Literal["high", "medium", "low"]
+PRIORITIES: tuple[Priority, ...] = get_args(Priority)
+
+
+class InvalidMessage(ValueError):
+    """A message body that does not fit its type: no repetition will make it right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Base of all messages.
+
+    `wire` is the name on the queue, `priority` the queue it takes unless the caller names one.
+    """
+
+    wire: ClassVar[str]
+    priority: ClassVar[Priority]
+
+    def body(self) -> dict[str, Any]:
+        """The fields as JSON values; ids as text."""
+        return {field.name: _to_json(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Self:
+        """The message that `body` was made from.
+
+        Raises: InvalidMessage when a field is missing, unknown or of another type.
+        """
+        types = {field.name: field.type for field in fields(cls)}
+        if body.keys() != types.keys():
+            raise InvalidMessage(f"{cls.wire} has fields {sorted(types)}, got {sorted(body)}")
+        return cls(**{name: _from_json(cls, name, types[name], body[name]) for name in types})
+
+
+def _to_json(value: Any) -> Any:
+    return str(value) if isinstance(value, uuid.UUID) else value
+
+
+def _from_json(cls: type[Message], name: str, kind: Any, value: Any) -> Any:
+    try:
+        if kind is uuid.UUID:
+            return uuid.UUID(value)
+        if type(value) is kind:
+            return value
+    except (ValueError, TypeError, AttributeError):
+        pass
+    raise InvalidMessage(f"{cls.wire}: {name} should be {kind.__name__}, got {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class RunJob(Message):
+    """Claim and run this attempt of a job. Goes to the queue of its priority and labels."""
+
+    wire = "job.run"
+    priority = "high"
+
+    job_id: uuid.UUID
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseGroup(Message):
+    """A holder of this concurrency group ended: admit the next one."""
+
+    wire = "group.release"
+    priority = "high"
+
+    group_id: uuid.UUID
+
+
+MESSAGES: tuple[type[Message], ...] = (RunJob, ReleaseGroup)
+BY_WIRE: Mapping[str, type[Message]] = {message.wire: message for message in MESSAGES}
+
+
+def priority_of(text: str) -> Priority:
+    """The priority that `text` names.
+
+    Raises: ValueError when there is none of that name.
+    """
+    if text not in PRIORITIES:
+        raise ValueError(f"priority {text!r} is none of {', '.join(PRIORITIES)}")
+    return cast(Priority, text)

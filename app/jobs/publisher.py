@@ -1,0 +1,156 @@
+"""From the relay to the queues: RabbitMQ, or the queues inside this process (embedded mode)."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import structlog
+from aio_pika import DeliveryMode, Message, connect
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
+from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed, PublishError
+
+from app.core.errors import Unavailable
+from app.jobs.outbox import Outgoing
+from app.jobs.queues import declarations
+from app.jobs.wire import encode
+
+log = structlog.get_logger(__name__)
+
+_LOST = (AMQPError, OSError, TimeoutError, RuntimeError)
+"""What a broken connection raises; RuntimeError is aiormq's word for a closed one."""
+
+
+class Publisher(Protocol):
+    """Where the relay sends messages."""
+
+    async def publish(self, messages: Sequence[Outgoing]) -> set[uuid.UUID]:
+        """Send all; returns the ids of those that are safely on their queue.
+
+        Raises: Unavailable when none could be sent.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give up the connection."""
+        ...
+
+
+class LocalPublisher:
+    """Hands messages to queues of this process.
+
+    Parameters: `deliver(queue, encoded)` may be called from any thread and does not block.
+    """
+
+    def __init__(self, deliver: Callable[[str, bytes], None]) -> None:
+        self._deliver = deliver
+
+    async def publish(self, messages: Sequence[Outgoing]) -> set[uuid.UUID]:
+        for message in messages:
+            self._deliver(message.queue, encode(message, queue=message.queue))
+        return {message.id for message in messages}
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class RabbitPublisher:
+    """Publishes persistent, confirmed messages; what comes back unrouted counts as not sent.
+
+    The connection is made at the first use and again after it was lost: whoever publishes decides
+    when to try again. Parameters: `prefix` is put before every queue name, `quorum` declares
+    replicated queues, `timeout_s` bounds each call of `publish`.
+    """
+
+    def __init__(
+        self, url: str, *, prefix: str = "", quorum: bool = False, timeout_s: float = 5.0
+    ) -> None:
+        self._url = url
+        self._prefix = prefix
+        self._quorum = quorum
+        self._timeout_s = timeout_s
+        self._connection: AbstractConnection | None = None
+        self._exchange: AbstractExchange | None = None
+        self._declared: set[str] = set()
+        self._lock = asyncio.Lock()
+
+    async def publish(self, messages: Sequence[Outgoing]) -> set[uuid.UUID]:
+        """See `Publisher`. Queues that do not exist are declared; a returned message is repeated
+        once, since its queue may have been deleted."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                exchange = await self._ready({self._prefix + one.queue for one in messages})
+                results = await asyncio.gather(*(self._send(exchange, one) for one in messages))
+        except _LOST as error:
+            await self._forget()
+            raise Unavailable(f"RabbitMQ cannot be reached: {error!r}") from error
+        sent = {one.id for one, is_sent in zip(messages, results, strict=True) if is_sent}
+        if not sent:
+            raise Unavailable("RabbitMQ took none of the messages")
+        return sent
+
+    async def close(self) -> None:
+        """Close the connection; a later `publish` opens a new one."""
+        await self._forget()
+
+    async def _send(self, exchange: AbstractExchange, outgoing: Outgoing) -> bool:
+        queue = self._prefix + outgoing.queue
+        message = Message(
+            encode(outgoing, queue=queue),
+            delivery_mode=DeliveryMode.PERSISTENT,
+            content_type="application/json",
+            message_id=outgoing.id.hex,
+        )
+        for is_last in (False, True):
+            try:
+                await exchange.publish(message, queue, mandatory=True)
+            except PublishError as error:
+                self._declared.discard(queue)
+                if is_last:
+                    log.warning("message_returned", queue=queue, error=repr(error))
+                    return False
+                await self._ready({queue})
+            else:
+                return True
+        raise AssertionError("unreachable")
+
+    async def _ready(self, queues: set[str]) -> AbstractExchange:
+        """The exchange of an open channel, with these queues declared."""
+        exchange = self._exchange
+        if exchange is not None and not exchange.channel.is_closed and queues <= self._declared:
+            return exchange
+        async with self._lock:
+            if self._connection is None or self._connection.is_closed:
+                self._declared.clear()
+                self._exchange = None
+                self._connection = await connect(self._url, timeout=self._timeout_s)
+            if self._exchange is None or self._exchange.channel.is_closed:
+                channel = await self._connection.channel(on_return_raises=True)
+                self._exchange = channel.default_exchange
+            for queue in sorted(queues - self._declared):
+                await self._declare(self._connection, queue)
+            return self._exchange
+
+    async def _declare(self, connection: AbstractConnection, queue: str) -> None:
+        for name, arguments in declarations(queue, quorum=self._quorum):
+            # A channel of its own: a refused declaration closes it.
+            channel: AbstractChannel = await connection.channel()
+            try:
+                await channel.declare_queue(name, durable=True, arguments=arguments)
+            except ChannelPreconditionFailed as error:
+                # It exists with other arguments; messages can still be sent to it.
+                log.error("queue_differs", queue=name, error=str(error))
+            finally:
+                await channel.close()
+        self._declared.add(queue)
+
+    async def _forget(self) -> None:
+        connection, self._connection, self._exchange = self._connection, None, None
+        self._declared.clear()
+        if connection is None:
+            return
+        try:
+            async with asyncio.timeout(1.0):
+                await connection.close()
+        except _LOST:
+            log.debug("connection_was_lost")

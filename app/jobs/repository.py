@@ -1,0 +1,100 @@
+"""The SQL of the outbox."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, delete, func, insert, or_, select, update
+
+from app.core.clock import db_now
+from app.core.db import AsyncSession, ReadSession
+from app.jobs.models import OutboxRow
+
+_TABLE: Table = OutboxRow.__table__  # type: ignore[assignment]  # declarative says FromClause
+_FREE = or_(OutboxRow.taken_until.is_(None), OutboxRow.taken_until < db_now())
+
+
+class OutboxRepository:
+    """Writing rows, and taking them for publication.
+
+    Parameters: a `session` of the transaction that all of it belongs to.
+    """
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert rows with ONE statement. `not_before` None means at once."""
+        if len(rows) == 1:
+            (row,) = rows
+            values = row | {"created_at": db_now(), "not_before": row["not_before"] or db_now()}
+            await self._session.execute(insert(_TABLE).values(values))
+            return
+        # The driver joins many rows into one INSERT only when there are no expressions in it.
+        now = await self._session.scalar(select(db_now()))
+        stamped = [
+            row | {"created_at": now, "not_before": row["not_before"] or now} for row in rows
+        ]
+        await self._session.execute(insert(_TABLE), stamped)
+
+    async def take(
+        self, ids: Sequence[uuid.UUID], *, by: uuid.UUID, for_s: float
+    ) -> Sequence[OutboxRow]:
+        """Reserve those of `ids` that nobody else holds, for `for_s` seconds; returns them."""
+        await self._session.execute(
+            update(OutboxRow)
+            .where(OutboxRow.id.in_(ids), _FREE)
+            .values(taken_by=by, taken_until=db_now(for_s))
+            .execution_options(synchronize_session=False)
+        )
+        mine = select(OutboxRow).where(OutboxRow.id.in_(ids), OutboxRow.taken_by == by)
+        return (await self._session.scalars(mine.order_by(OutboxRow.id))).all()
+
+    async def release(self, ids: Sequence[uuid.UUID], *, by: uuid.UUID) -> None:
+        """Give rows back, so that any process may publish them."""
+        await self._session.execute(
+            update(OutboxRow)
+            .where(OutboxRow.id.in_(ids), OutboxRow.taken_by == by)
+            .values(taken_by=None, taken_until=None)
+            .execution_options(synchronize_session=False)
+        )
+
+    async def remove(self, ids: Sequence[uuid.UUID]) -> None:
+        """Delete rows that were published."""
+        await self._session.execute(delete(_TABLE).where(_TABLE.c.id.in_(ids)))
+
+
+class OutboxReads:
+    """What the relay and the health check ask."""
+
+    def __init__(self, session: ReadSession) -> None:
+        self._session = session
+
+    async def head(self) -> tuple[datetime, datetime | None]:
+        """The database's time, and when the first row is or was due (None: no row)."""
+        row = (await self._session.execute(select(db_now(), func.min(OutboxRow.not_before)))).one()
+        return row[0], row[1]
+
+    async def due(
+        self, *, origin: uuid.UUID, leave_s: float, limit: int
+    ) -> Sequence[tuple[uuid.UUID, uuid.UUID | None]]:
+        """Ids of due rows that nobody holds, oldest first, with the process that wrote them.
+
+        Parameters: rows of other processes than `origin` count from the age of `leave_s` seconds.
+        """
+        statement = (
+            select(OutboxRow.id, OutboxRow.origin)
+            .where(
+                OutboxRow.not_before <= db_now(),
+                _FREE,
+                or_(
+                    OutboxRow.origin.is_(None),
+                    OutboxRow.origin == origin,
+                    OutboxRow.created_at < db_now(-leave_s),
+                ),
+            )
+            .order_by(OutboxRow.not_before)
+            .limit(limit)
+        )
+        return [(row[0], row[1]) for row in await self._session.execute(statement)]

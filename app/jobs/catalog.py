@@ -70,16 +70,43 @@ class RunJob(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseGroup(Message):
-    """A holder of this concurrency group ended: admit the next one."""
+class PassGate(Message):
+    """Look whether this attempt may pass its gate: its environment, its concurrency group."""
 
-    wire = "group.release"
+    wire = "gate.pass"
     priority = "high"
 
-    group_id: uuid.UUID
+    job_id: uuid.UUID
+    attempt: int
 
 
-MESSAGES: tuple[type[Message], ...] = (RunJob, ReleaseGroup)
+@dataclass(frozen=True, slots=True)
+class ReleaseGroups(Message):
+    """This execution, or one of its jobs, ended: free its concurrency groups, admit the next."""
+
+    wire = "groups.release"
+    priority = "high"
+
+    execution_id: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CancelExecution(Message):
+    """A newcomer of its concurrency group cancels this execution (`cancel-in-progress`)."""
+
+    wire = "execution.cancel"
+    priority = "high"
+
+    execution_id: uuid.UUID
+    by_execution_id: uuid.UUID
+
+
+MESSAGES: tuple[type[Message], ...] = (
+    RunJob,
+    PassGate,
+    ReleaseGroups,
+    CancelExecution,
+)
 BY_WIRE: Mapping[str, type[Message]] = {message.wire: message for message in MESSAGES}
 
 

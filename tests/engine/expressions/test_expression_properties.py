@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from contextlib import suppress
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.engine.expressions import (
@@ -25,6 +25,8 @@ from app.engine.expressions import (
 )
 from app.engine.expressions.values import equals, greater
 
+# A busy machine is no finding.
+_UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 _NUMBERS = st.integers() | st.floats()
 _PRIMITIVES = st.none() | st.booleans() | _NUMBERS | st.text()
 _VALUES = st.recursive(
@@ -92,6 +94,7 @@ def _outcome(call: Callable[[], object]) -> object:
         return error
 
 
+@_UNTIMED
 @given(text=_SOUP | _GRAMMAR | st.text(), contexts=_CONTEXTS)
 def test_only_expression_errors_are_raised(text: str, contexts: dict[str, object]) -> None:
     functions = {"hashFiles": lambda *paths: str(len(paths))}
@@ -103,6 +106,7 @@ def test_only_expression_errors_are_raised(text: str, contexts: dict[str, object
         assert type(result) in _PLAIN
 
 
+@_UNTIMED
 @given(text=_GRAMMAR, contexts=_CONTEXTS)
 def test_grammatical_text_is_read_and_evaluates_alike_again(
     text: str, contexts: dict[str, object]
@@ -120,6 +124,7 @@ def test_grammatical_text_is_read_and_evaluates_alike_again(
         assert repr(evaluate(expression, contexts)) == repr(first)
 
 
+@_UNTIMED
 @given(text=_SOUP | st.text(), contexts=_CONTEXTS, offset=st.integers(0, 99))
 def test_templates_and_conditions_raise_only_expression_errors(
     text: str, contexts: dict[str, object], offset: int
@@ -135,6 +140,7 @@ def test_templates_and_conditions_raise_only_expression_errors(
         _outcome(lambda: evaluate(status, contexts, {"success": lambda: True}))
 
 
+@_UNTIMED
 @given(text=st.text())
 def test_text_without_an_expression_renders_as_itself(text: str) -> None:
     text = text.replace("${{", "")
@@ -142,6 +148,7 @@ def test_text_without_an_expression_renders_as_itself(text: str) -> None:
         assert render(parse_template(text), {}) == text
 
 
+@_UNTIMED
 @given(text=st.text(max_size=1000))
 def test_quoting_keeps_any_text(text: str) -> None:
     assert evaluate(_quoted(text), {}) == text
@@ -149,6 +156,7 @@ def test_quoting_keeps_any_text(text: str) -> None:
     assert render(parse_template(f"<${{{{ {_quoted(text)} }}}}>"), {}) == f"<{text}>"
 
 
+@_UNTIMED
 @given(value=_VALUES)
 def test_json_reads_back_what_it_wrote(value: object) -> None:
     text = evaluate("toJSON(x)", {"x": value})
@@ -158,6 +166,7 @@ def test_json_reads_back_what_it_wrote(value: object) -> None:
     json.loads(text)
 
 
+@_UNTIMED
 @given(left=_VALUES, right=_VALUES)
 def test_comparisons_agree_with_one_another(left: object, right: object) -> None:
     assert equals(left, right) is equals(right, left)
@@ -169,6 +178,7 @@ def test_comparisons_agree_with_one_another(left: object, right: object) -> None
     assert evaluate("a < b", contexts) is evaluate("b > a", contexts)
 
 
+@_UNTIMED
 @given(value=_VALUES)
 def test_conversions_are_total(value: object) -> None:
     assert isinstance(to_text(value), str)
@@ -177,6 +187,7 @@ def test_conversions_are_total(value: object) -> None:
     assert evaluate("x && 1 || 2", {"x": value}) == (1 if is_truthy(value) else 2)
 
 
+@_UNTIMED
 @given(number=st.floats(-1e300, 1e300))
 def test_numbers_survive_as_text_to_fifteen_digits(number: float) -> None:
     assert math.isclose(to_number(to_text(number)), number, rel_tol=1e-14)

@@ -70,7 +70,12 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. Exactly one of `run` and `uses` is set. `index` counts from 0 in its job."""
+    """One step. `index` counts from 0 in its job.
+
+    Exactly one of `run` and `uses` is set, but for a step that was reported as an unsupported
+    feature (`wait`, `parallel` and such). `with_` and `env` are text when one expression stands
+    for the map.
+    """
 
     index: int
     position: Position
@@ -81,7 +86,7 @@ class Step:
     shell: str | None = None
     working_directory: str | None = None
     uses: str | None = None
-    with_: Mapping[str, Scalar] = field(default_factory=dict)
+    with_: Mapping[str, Scalar] | str = field(default_factory=dict)
     env: Mapping[str, Scalar] | str = field(default_factory=dict)
     continue_on_error: Scalar = False
     timeout_minutes: Scalar = None

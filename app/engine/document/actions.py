@@ -1,0 +1,158 @@
+"""The built-in actions as the file sees them: names, aliases, inputs and outputs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class ActionInput:
+    """An input under `with`. `no_effect` says why it is accepted and changes nothing."""
+
+    description: str
+    required: bool = False
+    default: str | None = None
+    no_effect: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An action that AnsFlow has itself. `alias` is its public name without `@REF`."""
+
+    description: str
+    inputs: Mapping[str, ActionInput] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    alias: str | None = None
+
+
+_ONE_STORE = "the artifacts and caches of AnsFlow have one form"
+_NOT_GITHUB = "this installation does not talk to GitHub"
+
+_CHECKOUT = Action(
+    "Get a repository at a ref with git.",
+    {
+        "repository": ActionInput("URL, path or OWNER/NAME; the pipeline's own by default."),
+        "ref": ActionInput("Branch, tag or commit; that of the event by default."),
+        "token": ActionInput("Token for the repository."),
+        "ssh-key": ActionInput("Private key for the repository."),
+        "ssh-known-hosts": ActionInput("Known hosts besides those of the worker."),
+        "ssh-strict": ActionInput("Refuse unknown hosts.", default="true"),
+        "ssh-user": ActionInput("User at the SSH host.", default="git"),
+        "persist-credentials": ActionInput("Keep the credential in the clone.", default="true"),
+        "path": ActionInput("Folder of the workspace to use.", default="."),
+        "clean": ActionInput("Remove what is not in the repository.", default="true"),
+        "filter": ActionInput("Partial clone filter."),
+        "sparse-checkout": ActionInput("Patterns of a sparse checkout, one a line."),
+        "sparse-checkout-cone-mode": ActionInput("Use cone mode.", default="true"),
+        "fetch-depth": ActionInput("How many commits; 0 is all.", default="1"),
+        "fetch-tags": ActionInput("Fetch tags too.", default="false"),
+        "show-progress": ActionInput("Show progress.", default="true"),
+        "lfs": ActionInput("Fetch LFS files.", default="false"),
+        "submodules": ActionInput("true, false or recursive.", default="false"),
+        "set-safe-directory": ActionInput("Mark the folder as safe for git.", default="true"),
+        "github-server-url": ActionInput("Base URL of the server.", no_effect=_NOT_GITHUB),
+        "allow-unsafe-pr-checkout": ActionInput("Allow fork code.", no_effect=_NOT_GITHUB),
+    },
+    {"ref": "The ref that was checked out.", "commit": "The commit that was checked out."},
+    "actions/checkout",
+)
+_UPLOAD = Action(
+    "Store files for later jobs and for people.",
+    {
+        "name": ActionInput("Name of the artifact.", default="artifact"),
+        "path": ActionInput("Files, folders and patterns, one a line.", required=True),
+        "if-no-files-found": ActionInput("warn, error or ignore.", default="warn"),
+        "retention-days": ActionInput("Days until it expires."),
+        "compression-level": ActionInput("0 to 9.", default="6"),
+        "overwrite": ActionInput("Replace one of the same name.", default="false"),
+        "include-hidden-files": ActionInput("Include hidden files.", default="false"),
+        "archive": ActionInput("Store as an archive.", default="true", no_effect=_ONE_STORE),
+    },
+    {
+        "artifact-id": "Its id.",
+        "artifact-url": "Its address.",
+        "artifact-digest": "Its SHA-256 digest.",
+    },
+    "actions/upload-artifact",
+)
+_DOWNLOAD = Action(
+    "Get artifacts of this execution.",
+    {
+        "name": ActionInput("Name of the artifact; all by default."),
+        "artifact-ids": ActionInput("Ids, separated by commas."),
+        "path": ActionInput("Folder to put them into.", default="."),
+        "pattern": ActionInput("Pattern of names."),
+        "merge-multiple": ActionInput("Put all into one folder.", default="false"),
+        "github-token": ActionInput("Token for another repository.", no_effect=_NOT_GITHUB),
+        "repository": ActionInput("Another repository.", no_effect=_NOT_GITHUB),
+        "run-id": ActionInput("Another execution."),
+        "skip-decompress": ActionInput("Keep it packed.", no_effect=_ONE_STORE),
+        "digest-mismatch": ActionInput("What to do when a digest differs.", no_effect=_ONE_STORE),
+    },
+    {"download-path": "The folder with the files."},
+    "actions/download-artifact",
+)
+_CACHE = Action(
+    "Keep folders between executions.",
+    {
+        "path": ActionInput("Files, folders and patterns, one a line.", required=True),
+        "key": ActionInput("Key to restore and save.", required=True),
+        "restore-keys": ActionInput("Prefixes to try, one a line."),
+        "fail-on-cache-miss": ActionInput("Fail without a cache.", default="false"),
+        "lookup-only": ActionInput("Only look, restore nothing.", default="false"),
+        "save-always": ActionInput("Save after a failure too.", default="false"),
+        "upload-chunk-size": ActionInput("Size of chunks.", no_effect=_ONE_STORE),
+        "enableCrossOsArchive": ActionInput("Share with Windows.", no_effect=_ONE_STORE),
+    },
+    {
+        "cache-hit": "Whether the key itself was found.",
+        "cache-primary-key": "The key.",
+        "cache-matched-key": "The key that was restored.",
+    },
+    "actions/cache",
+)
+_HTTP = Action(
+    "Send an HTTP request.",
+    {
+        "url": ActionInput("Where to.", required=True),
+        "method": ActionInput("GET, POST, …", default="GET"),
+        "headers": ActionInput("`Name: value`, one a line."),
+        "body": ActionInput("What to send."),
+        "expected-status": ActionInput("Status codes that are a success.", default="200-299"),
+        "retries": ActionInput("How often to try again.", default="0"),
+        "timeout-seconds": ActionInput("When to give up.", default="30"),
+    },
+    {"status": "The status code.", "body": "The body of the answer."},
+)
+_SLEEP = Action("Wait.", {"seconds": ActionInput("How long.", required=True)})
+_DUMMY = Action(
+    "Do nothing, in a way that can be chosen; for tests.",
+    {
+        "exit-code": ActionInput("How it ends.", default="0"),
+        "seconds": ActionInput("How long it takes.", default="0"),
+        "lines": ActionInput("How many lines it prints.", default="0"),
+    },
+)
+
+BUILT_IN: Mapping[str, Action] = {
+    "cache": _CACHE,
+    "checkout": _CHECKOUT,
+    "download-artifact": _DOWNLOAD,
+    "dummy": _DUMMY,
+    "http": _HTTP,
+    "sleep": _SLEEP,
+    "upload-artifact": _UPLOAD,
+}
+
+
+def resolve(uses: str, actions: Mapping[str, Action] = BUILT_IN) -> str | None:
+    """The name of the built-in action that `uses` of a step means, or None.
+
+    `checkout`, `actions/checkout@v4` and `actions/checkout@<sha>` are all `checkout`.
+    """
+    if uses in actions:
+        return uses
+    public, at, ref = uses.partition("@")
+    if not at or not ref:
+        return None
+    public = public.lower()
+    return next((name for name, action in actions.items() if action.alias == public), None)

@@ -1,0 +1,104 @@
+"""What expressions refer to: `needs`, `steps`, `inputs`, `matrix`, `jobs`.
+
+GitHub evaluates what does not exist to nothing, so these are warnings.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from app.engine.definition import Diagnostic
+from app.engine.document.expressions import locate, read
+from app.engine.document.findings import Findings, Written, near
+from app.engine.document.nodes import MappingNode, Node, ScalarNode, child, entries, scalars
+from app.engine.document.rules.graph import step_lists
+
+_CHECKED = frozenset({"needs", "steps", "inputs", "matrix", "jobs"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What one job may refer to; None is unknown before the run."""
+
+    needs: frozenset[str] = frozenset()
+    steps: frozenset[str] = frozenset()
+    matrix: frozenset[str] | None = frozenset()
+
+
+def check_expressions(root: Node, source: str, findings: Findings) -> None:
+    """Parse all expressions that were found; report bad ones and references to nothing."""
+    jobs = {key.text: job for key, job in entries(child(root, "jobs"))}
+    names: dict[str, _Names] = {}
+    every = {
+        "inputs": _inputs(root),
+        "jobs": frozenset(name.casefold() for name in jobs),
+    }
+    for written in findings.written:
+        paths = [path for path in read(written, source, findings) if path[0] in _CHECKED]
+        if not paths:
+            continue
+        job_id = _job_of(written.path)
+        if job_id not in names:
+            names[job_id] = _names(root, job_id, jobs.get(job_id))
+        for context, name in {(path[0], path[1]) for path in paths if len(path) > 1 and path[1]}:
+            known = every.get(str(context), getattr(names[job_id], str(context), None))
+            if known is not None and name.casefold() not in known:
+                _warn(written, str(context), name, known, source, findings)
+
+
+def _warn(
+    written: Written,
+    context: str,
+    name: str,
+    known: Iterable[str],
+    source: str,
+    findings: Findings,
+) -> None:
+    hint = near(name, known)
+    if context == "needs":
+        hint = f"; '{name}' is not among the 'needs' of this job{hint}"
+    message = f"'{context}.{name}' does not exist and is always empty{hint}"
+    offset = max(written.node.text.lower().find(f"{context}.{name}".lower()), 0)
+    place = locate(source, written.node, offset)
+    findings.diagnostics.append(
+        Diagnostic("warning", "unknown_reference", message, place, written.path)
+    )
+
+
+def _job_of(path: str) -> str:
+    parts = path.split(".", 2)
+    return parts[1] if parts[0] == "jobs" and len(parts) > 1 else ""
+
+
+def _names(root: Node, job_id: str, job: Node | None) -> _Names:
+    path = f"jobs.{job_id}.steps" if job is not None else "steps"
+    ids = [child(step, "id") for step in step_lists(root).get(path, [])]
+    return _Names(
+        needs=frozenset(node.text.casefold() for node in scalars(child(job, "needs"))),
+        steps=frozenset(node.text.casefold() for node in ids if isinstance(node, ScalarNode)),
+        matrix=_matrix(job),
+    )
+
+
+def _matrix(job: Node | None) -> frozenset[str] | None:
+    strategy = child(job, "strategy")
+    matrix = child(strategy, "matrix")
+    if matrix is None:
+        return frozenset() if strategy is None or isinstance(strategy, MappingNode) else None
+    include = child(matrix, "include")
+    if not isinstance(matrix, MappingNode) or isinstance(include, ScalarNode):
+        return None
+    names = {key.text for key, _ in entries(matrix) if key.text not in ("include", "exclude")}
+    for item in getattr(include, "items", ()):
+        if not isinstance(item, MappingNode):
+            return None
+        names.update(item.entries)
+    return frozenset(name.casefold() for name in names)
+
+
+def _inputs(root: Node) -> frozenset[str]:
+    on = child(root, "on")
+    declared = [
+        *entries(child(child(on, "workflow_dispatch"), "inputs")),
+        *entries(child(child(on, "workflow_call"), "inputs")),
+    ]
+    return frozenset(key.text.casefold() for key, _ in declared)

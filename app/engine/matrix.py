@@ -17,7 +17,7 @@ MAX_NAME_LENGTH: Final = 100
 _RULES: Final = frozenset({"include", "exclude"})
 
 
-class MatrixInvalid(Exception):  # noqa: N818 - errors here are named by what is true
+class MatrixInvalid(Exception):
     """A matrix that describes no jobs. The message says what is wrong, where and what to do."""
 
 
@@ -67,7 +67,11 @@ def display_name(job_name: str, values: Mapping[str, Any]) -> str:
     segments = [text for value in values.values() for text in _segments(value) if text]
     if not segments:
         return job_name
-    name = f"{job_name} ({', '.join(segments)})"
+    return shortened(f"{job_name} ({', '.join(segments)})")
+
+
+def shortened(name: str) -> str:
+    """A display name of at most 100 characters."""
     return name if len(name) <= MAX_NAME_LENGTH else name[: MAX_NAME_LENGTH - 3] + "..."
 
 

@@ -55,7 +55,7 @@ class Node:
     max_parallel: int | None = None
     continue_on_error: bool = False
     timeout_s: float = 21600.0
-    retry: Retry = Retry()
+    retry: Retry = Retry()  # noqa: RUF009 - frozen, so sharing it is safe
     not_before: datetime | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
     gated: bool = False

@@ -1,0 +1,65 @@
+"""What a call passes to the file that it uses."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.engine.definition import Input, Job
+from app.engine.expressions import to_text
+from app.engine.machine.fields import FieldInvalid
+
+
+def call_inputs(job: Job, declared: Sequence[Input], passed: Mapping[str, Any]) -> dict[str, Any]:
+    """The context `inputs` of the called file: declared kinds, with defaults.
+
+    Raises:
+        FieldInvalid: a required input is missing, an unknown one is passed, or one has a value
+            of another kind.
+    """
+    known = {one.name: one for one in declared}
+    unknown = [name for name in passed if name not in known]
+    if unknown:
+        accepted = ", ".join(f"`{name}`" for name in known) or "no inputs"
+        raise FieldInvalid(
+            f"{_at(job, unknown[0])}: the called file has no such input; it accepts {accepted}"
+        )
+    return {name: _input(job, one, passed.get(name)) for name, one in known.items()}
+
+
+def _input(job: Job, declared: Input, value: Any) -> Any:
+    if value is None:
+        if declared.required and declared.default is None:
+            raise FieldInvalid(f"{_at(job, declared.name)}: the called file requires this input")
+        value = declared.default
+    if declared.kind == "boolean":
+        return _boolean(job, declared, value)
+    if declared.kind == "number":
+        return _number(job, declared, value)
+    return to_text(value)
+
+
+def _boolean(job: Job, declared: Input, value: Any) -> bool:
+    if value is None:
+        return False
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in {"true", "false"}:
+        return value.lower() == "true"
+    raise FieldInvalid(f"{_at(job, declared.name)}: must be a boolean, but is `{to_text(value)}`")
+
+
+def _number(job: Job, declared: Input, value: Any) -> int | float:
+    if value is None:
+        return 0
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        shown = to_text(value)
+        where = _at(job, declared.name)
+        raise FieldInvalid(f"{where}: must be a number, but is `{shown}`") from None
+    return int(number) if number.is_integer() else number
+
+
+def _at(job: Job, name: str) -> str:
+    return f"`with.{name}` of the job `{job.id}` (line {job.position.line})"

@@ -1,0 +1,94 @@
+"""The files that calls lead to: found, checked, and bounded before anything runs."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from app.engine.definition import Definition, Job, Position
+
+MAX_NESTING: Final = 10
+MAX_CALLS: Final = 256
+
+
+class PlanInvalid(Exception):
+    """A pipeline that cannot be planned. `position` is in the file that `path` leads to."""
+
+    def __init__(self, message: str, position: Position, path: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.position = position
+        self.path = path
+
+
+def called_files(
+    definition: Definition, files: Mapping[str, Definition]
+) -> dict[tuple[str, ...], Definition]:
+    """The definitions by call path: `()` is the file itself, `("deploy",)` what `deploy` uses.
+
+    Parameters:
+        files: definitions by the path that `uses` names, such as `./.github/workflows/x.yml`.
+
+    Raises:
+        PlanInvalid: a file is missing, calls go round in a circle, too deep or too wide, or a
+            call does not pass what the file requires.
+    """
+    found: dict[tuple[str, ...], Definition] = {(): definition}
+    pending: list[tuple[tuple[str, ...], tuple[str, ...]]] = [((), ())]
+    for path, stack in pending:
+        for job in found[path].jobs.values():
+            if job.uses is None:
+                continue
+            called = _called(job, files, path, stack)
+            found[(*path, job.id)] = called
+            pending.append(((*path, job.id), (*stack, job.uses)))
+            if len(found) > MAX_CALLS:
+                message = f"the calls lead to more than {MAX_CALLS} files in all"
+                raise PlanInvalid(message, job.position, path)
+    return found
+
+
+def _called(
+    job: Job, files: Mapping[str, Definition], path: tuple[str, ...], stack: tuple[str, ...]
+) -> Definition:
+    uses = job.uses or ""
+    if uses in stack:
+        circle = " → ".join((*stack[stack.index(uses) :], uses))
+        message = f"the job `{job.id}` calls a file that leads back to it: {circle}"
+        raise PlanInvalid(message, job.position, path)
+    if len(path) >= MAX_NESTING:
+        message = f"the job `{job.id}` calls `{uses}` more than {MAX_NESTING} levels deep"
+        raise PlanInvalid(message, job.position, path)
+    called = files.get(uses)
+    if called is None:
+        known = ", ".join(f"`{name}`" for name in sorted(files)) or "none"
+        message = f"the job `{job.id}` uses `{uses}`, which does not exist; known files: {known}"
+        raise PlanInvalid(message, job.position, path)
+    _check_passed(job, called, path)
+    return called
+
+
+def _check_passed(job: Job, called: Definition, path: tuple[str, ...]) -> None:
+    inputs = {one.name: one.required and one.default is None for one in called.on.call_inputs}
+    secrets = {one.name: one.required for one in called.on.call_secrets}
+    _check_names(job, "with", "input", job.with_, inputs, path)
+    if job.secrets != "inherit":
+        _check_names(job, "secrets", "secret", job.secrets, secrets, path)
+
+
+def _check_names(
+    job: Job,
+    key: str,
+    noun: str,
+    passed: Mapping[str, object],
+    declared: Mapping[str, bool],
+    path: tuple[str, ...],
+) -> None:
+    unknown = [name for name in passed if name not in declared]
+    missing = [name for name, required in declared.items() if required and name not in passed]
+    if unknown:
+        accepted = ", ".join(f"`{name}`" for name in declared) or "none"
+        message = f"`{job.uses}` has no {noun} `{unknown[0]}`; it accepts: {accepted}"
+    elif missing:
+        message = f"`{job.uses}` requires the {noun} `{missing[0]}`"
+    else:
+        return
+    raise PlanInvalid(f"`{key}` of the job `{job.id}`: {message}", job.position, path)

@@ -7,9 +7,11 @@ to look at and nothing about it. Its wire name is `noun.verb`; the worker has on
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, Self, cast, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
-Priority = Literal["high", "medium", "low"]
+Priority = Literal["high", "medium", "low", "control"]
+"""`control` is for short messages that move the engine on: every worker process takes them, in
+threads of their own, so that they never wait behind jobs that run for hours."""
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 
 
@@ -74,7 +76,7 @@ class PassGate(Message):
     """Look whether this attempt may pass its gate: its environment, its concurrency group."""
 
     wire = "gate.pass"
-    priority = "high"
+    priority = "control"
 
     job_id: uuid.UUID
     attempt: int
@@ -84,8 +86,8 @@ class PassGate(Message):
 class ReleaseGroups(Message):
     """This execution, or one of its jobs, ended: free its concurrency groups, admit the next."""
 
-    wire = "groups.release"
-    priority = "high"
+    wire = "group.release"
+    priority = "control"
 
     execution_id: uuid.UUID
 
@@ -95,7 +97,7 @@ class CancelExecution(Message):
     """A newcomer of its concurrency group cancels this execution (`cancel-in-progress`)."""
 
     wire = "execution.cancel"
-    priority = "high"
+    priority = "control"
 
     execution_id: uuid.UUID
     by_execution_id: uuid.UUID
@@ -117,4 +119,4 @@ def priority_of(text: str) -> Priority:
     """
     if text not in PRIORITIES:
         raise ValueError(f"priority {text!r} is none of {', '.join(PRIORITIES)}")
-    return cast(Priority, text)
+    return text

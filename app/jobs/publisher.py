@@ -70,7 +70,7 @@ class RabbitPublisher:
         self._quorum = quorum
         self._timeout_s = timeout_s
         self._connection: AbstractConnection | None = None
-        self._exchange: AbstractExchange | None = None
+        self._channel: AbstractChannel | None = None
         self._declared: set[str] = set()
         self._lock = asyncio.Lock()
 
@@ -79,7 +79,8 @@ class RabbitPublisher:
         once, since its queue may have been deleted."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                exchange = await self._ready({self._prefix + one.queue for one in messages})
+                channel = await self._ready({self._prefix + one.queue for one in messages})
+                exchange = channel.default_exchange
                 results = await asyncio.gather(*(self._send(exchange, one) for one in messages))
         except _LOST as error:
             await self._forget()
@@ -114,22 +115,21 @@ class RabbitPublisher:
                 return True
         raise AssertionError("unreachable")
 
-    async def _ready(self, queues: set[str]) -> AbstractExchange:
-        """The exchange of an open channel, with these queues declared."""
-        exchange = self._exchange
-        if exchange is not None and not exchange.channel.is_closed and queues <= self._declared:
-            return exchange
+    async def _ready(self, queues: set[str]) -> AbstractChannel:
+        """An open channel, with these queues declared."""
+        channel = self._channel
+        if channel is not None and not channel.is_closed and queues <= self._declared:
+            return channel
         async with self._lock:
             if self._connection is None or self._connection.is_closed:
                 self._declared.clear()
-                self._exchange = None
+                self._channel = None
                 self._connection = await connect(self._url, timeout=self._timeout_s)
-            if self._exchange is None or self._exchange.channel.is_closed:
-                channel = await self._connection.channel(on_return_raises=True)
-                self._exchange = channel.default_exchange
+            if self._channel is None or self._channel.is_closed:
+                self._channel = await self._connection.channel(on_return_raises=True)
             for queue in sorted(queues - self._declared):
                 await self._declare(self._connection, queue)
-            return self._exchange
+            return self._channel
 
     async def _declare(self, connection: AbstractConnection, queue: str) -> None:
         for name, arguments in declarations(queue, quorum=self._quorum):
@@ -145,7 +145,7 @@ class RabbitPublisher:
         self._declared.add(queue)
 
     async def _forget(self) -> None:
-        connection, self._connection, self._exchange = self._connection, None, None
+        connection, self._connection, self._channel = self._connection, None, None
         self._declared.clear()
         if connection is None:
             return

@@ -8,10 +8,13 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from app.jobs.catalog import priority_of
+from app.jobs.catalog import PRIORITIES, priority_of
 
 DEAD_LETTER_SUFFIX = ".XQ"
 """As Dramatiq names the queue of rejected messages."""
+
+CONTROL = "control"
+"""The queue of short messages that every worker process takes."""
 
 _DEAD_LETTERS_KEPT_MS = 7 * 24 * 3600 * 1000
 _UNUSED_AFTER_MS = 8 * 24 * 3600 * 1000
@@ -20,10 +23,11 @@ _UNUSED_AFTER_MS = 8 * 24 * 3600 * 1000
 def queue_for(priority: str, labels: Iterable[str] = ()) -> str:
     """The queue of a priority and of the labels that a worker must have.
 
-    Parameters: `priority` is `high`, `medium` or `low`; `labels` empty means any worker.
+    Parameters: `priority` is `high`, `medium`, `low` or `control`; `labels` empty means any
+    worker.
     Raises: ValueError for an unknown priority.
     """
-    name = f"{priority_of(priority)}_priority"
+    name = CONTROL if priority_of(priority) == "control" else f"{priority}_priority"
     wanted = sorted({label.lower() for label in labels})
     if not wanted:
         return name
@@ -32,7 +36,12 @@ def queue_for(priority: str, labels: Iterable[str] = ()) -> str:
 
 def default_queues() -> tuple[str, ...]:
     """The queues that every installation has."""
-    return tuple(queue_for(priority) for priority in ("high", "medium", "low"))
+    return tuple(queue_for(priority) for priority in PRIORITIES)
+
+
+def base_of(queue: str) -> str:
+    """The queue of the same priority for any worker: without the digest of labels."""
+    return queue.partition(".")[0]
 
 
 def dead_letters_of(queue: str) -> str:

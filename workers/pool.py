@@ -1,0 +1,120 @@
+"""A Dramatiq worker with threads per queue, which can stop taking messages before it ends."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from queue import Empty, PriorityQueue
+from threading import Thread
+from typing import Any
+
+from dramatiq.broker import Broker
+from dramatiq.worker import ConsumerThread, Worker, WorkerThread
+
+from app.jobs.queues import base_of
+from workers.broker import RabbitConsumer
+
+_WAKE_MS = 250
+"""How long a thread waits before it looks whether it should end; messages wake it at once."""
+
+
+@dataclass(slots=True)
+class Pool:
+    """The threads of one queue and of its queues for labels, and what waits for them."""
+
+    threads: int
+    waiting: PriorityQueue[Any] = field(default_factory=PriorityQueue)
+
+    def empty(self) -> None:
+        """Drop what no thread has begun."""
+        try:
+            while True:
+                self.waiting.get_nowait()
+                self.waiting.task_done()
+        except Empty:
+            return
+
+
+class PooledWorker(Worker):
+    """Consumes queues, each priority with threads of its own.
+
+    Parameters: `threads` maps queues (without prefix and labels) to their number of threads, which
+    is also what RabbitMQ may send ahead of acknowledgements; `prefix` is that of the broker.
+    """
+
+    def __init__(self, broker: Broker, *, threads: dict[str, int], prefix: str = "") -> None:
+        super().__init__(broker, worker_timeout=_WAKE_MS, worker_threads=sum(threads.values()))
+        self.pools = {queue: Pool(count) for queue, count in threads.items()}
+        self._prefix = prefix
+        self._accepts = True
+
+    def consume(self, queue: str) -> None:
+        """Consume this queue (without prefix) too; its priority must be one of ours."""
+        self.broker.declare_queue(self._prefix + queue)
+
+    @property
+    def consumed(self) -> set[str]:
+        """The queues that are consumed, without prefix."""
+        return {name.removeprefix(self._prefix) for name in self.consumers}
+
+    def close_consumers(self, *, timeout_s: float = 10.0) -> None:
+        """Take no more messages; RabbitMQ gives those that no thread has begun to others."""
+        self._accepts = False
+        consumers = list(self.consumers.values())
+        for thread in consumers:
+            thread.stop()
+            if isinstance(thread.consumer, RabbitConsumer):
+                thread.consumer.wake()
+        _join(consumers, timeout_s)
+        for pool in self.pools.values():
+            pool.empty()
+        for thread in consumers:
+            if not thread.is_alive():
+                thread.close()
+
+    def stop(self, timeout: int = 600_000) -> None:
+        """Stop consuming if that has not been done, then wait for the threads.
+
+        Parameters: `timeout` in milliseconds, as Dramatiq has it.
+        """
+        self.broker.emit_before("worker_shutdown", self)
+        if self._accepts:
+            self.close_consumers()
+        for thread in self.workers:
+            thread.stop()
+        _join(self.workers, timeout / 1000)
+        self.broker.emit_after("worker_shutdown", self)
+
+    def _add_worker(self) -> None:
+        # Called once per thread: the next pool that has not got all of its threads.
+        started = len(self.workers)
+        for pool in self.pools.values():
+            if started < pool.threads:
+                break
+            started -= pool.threads
+        thread = WorkerThread(
+            broker=self.broker,
+            consumers=self.consumers,
+            work_queue=pool.waiting,
+            worker_timeout=self.worker_timeout,
+        )
+        thread.start()
+        self.workers.append(thread)
+
+    def _add_consumer(self, queue_name: str, *, delay: bool = False) -> None:
+        pool = self.pools.get(base_of(queue_name.removeprefix(self._prefix)))
+        if delay or pool is None or queue_name in self.consumers or not self._accepts:
+            return
+        thread = self.consumers[queue_name] = ConsumerThread(
+            broker=self.broker,
+            queue_name=queue_name,
+            prefetch=pool.threads,
+            work_queue=pool.waiting,
+            worker_timeout=self.worker_timeout,
+        )
+        thread.start()
+
+
+def _join(threads: Sequence[Thread], timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))

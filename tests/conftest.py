@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.fixtures.databases",
     "tests.fixtures.application",
     "tests.fixtures.factories",
+    "tests.fixtures.redis",
 ]
 if importlib.util.find_spec("tests.distribution") is not None:
     pytest_plugins.append("tests.distribution")

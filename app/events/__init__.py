@@ -19,6 +19,7 @@ from app.events.models import (
     TagsBumped,
     UserNotified,
 )
+from app.events.redis_bus import RedisBus
 
 __all__ = [
     "CancelWanted",
@@ -29,6 +30,7 @@ __all__ = [
     "LocalBus",
     "LogWritten",
     "Message",
+    "RedisBus",
     "RightsChanged",
     "StepChanged",
     "SystemSampled",

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from app.engine.states import ExecutionStatus
 from app.events import ExecutionChanged, LocalBus, Message, bind, log_written, publish_after_commit
 from app.events.bus import messages_of, pack, unpack
 from app.events.topics import execution
+from tests.polling import until
 
 
 def changed(execution_id: UUID, seq: int) -> ExecutionChanged:
@@ -27,12 +28,6 @@ def changed(execution_id: UUID, seq: int) -> ExecutionChanged:
         number=1,
         status=ExecutionStatus.RUNNING,
     )
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110  what is polled has no event
-            await asyncio.sleep(0.005)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The pipeline file: text to a typed definition, with a place for everything that is wrong."""
 
 from app.engine.document.actions import BUILT_IN, Action, ActionInput, resolve
+from app.engine.document.inputs import InvalidInputs, coerce_inputs
 from app.engine.document.loading import (
     UNAVAILABLE,
     Dialect,
@@ -9,6 +10,7 @@ from app.engine.document.loading import (
     load,
     require,
 )
+from app.engine.document.schema import json_schema
 
 __all__ = [
     "BUILT_IN",
@@ -17,7 +19,10 @@ __all__ = [
     "ActionInput",
     "Dialect",
     "InvalidDefinition",
+    "InvalidInputs",
     "Loaded",
+    "coerce_inputs",
+    "json_schema",
     "load",
     "require",
     "resolve",

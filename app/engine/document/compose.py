@@ -12,7 +12,7 @@ import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
 
 from app.engine.definition import Diagnostic, Position
 from app.engine.document.nodes import MappingNode, Node, ScalarNode, SequenceNode, position
-from app.engine.document.scalars import UnknownTag, resolve
+from app.engine.document.scalars import UnknownTag, no_meaning, resolve
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 100
@@ -220,7 +220,7 @@ class _Composer:
 def _refuse_tag(event: yaml.Event, expected: str) -> None:
     if event.tag not in (None, "!", expected):
         mark = event.start_mark
-        message = f"the tag '{event.tag}' has no meaning in a pipeline"
+        message = no_meaning(event.tag)
         raise Unreadable("unsupported_tag", message, mark.line + 1, mark.column + 1)
 
 

@@ -3,6 +3,7 @@
 import re
 
 from app.engine.definition import Scalar
+from app.engine.document.findings import shortened
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {
@@ -48,12 +49,18 @@ def resolve(text: str, tag: str | None, *, plain: bool) -> Scalar:
     if tag in ("!", f"{_TAG}str"):
         return text
     if tag not in _TAGGED:
-        raise UnknownTag(f"the tag '{tag}' has no meaning in a pipeline")
+        raise UnknownTag(no_meaning(tag))
     value = resolve_plain(text)
     wrong_bool = isinstance(value, bool) and tag != f"{_TAG}bool"
     if wrong_bool or not isinstance(value, _TAGGED[tag]):
         raise UnknownTag(f"'{text}' does not fit its tag '{tag}'")
     return value
+
+
+def no_meaning(tag: str) -> str:
+    """The message about a tag that is not one of YAML's own."""
+    hint = "; put text that begins with '!' in quotes, or write ${{ !… }}" if tag[0] == "!" else ""
+    return f"the tag '{shortened(tag)}' has no meaning in a pipeline{hint}"
 
 
 def resolve_plain(text: str) -> Scalar:

@@ -15,6 +15,7 @@ from app.engine.expressions.values import to_text
 
 Schema = dict[str, Any]
 OPEN = "${{"
+_LARGEST = 1e9
 EXPRESSION: Schema = {"type": "string", "pattern": r"\$\{\{(.|\r|\n)*\}\}"}
 WHOLE: Schema = {"type": "string", "pattern": r"^\s*\$\{\{(.|\r|\n)*\}\}\s*$"}
 
@@ -187,9 +188,9 @@ class Number:
             findings.error(self.code, message, node, path)
 
     def _fits(self, value: float) -> bool:
-        if self.integer and value != int(min(max(value, -1e15), 1e15)):
+        if not (self.least < value if self.over else self.least <= value) or value > _LARGEST:
             return False
-        return self.least < value < 1e15 if self.over else self.least <= value < 1e15
+        return not self.integer or value == int(value)
 
     def expected(self) -> str:
         kind = "a whole number" if self.integer else "a number"
@@ -203,12 +204,12 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """The value of `if`: an expression with or without `${{ }}`, or a boolean or number."""
+    """The value of `if`: an expression with or without `${{ }}`, a boolean, a number, nothing."""
 
     key: str
 
     def check(self, node: Node, path: str, findings: Findings) -> None:
-        if not isinstance(node, ScalarNode) or node.value is None:
+        if not isinstance(node, ScalarNode):
             wrong_type(self, node, path, findings)
         elif isinstance(node.value, str):
             note_expression(node, self.key, path, findings, condition=True)
@@ -217,7 +218,7 @@ class Condition:
         return "a condition"
 
     def schema(self) -> Schema:
-        return {"type": ["string", "boolean", "number"]}
+        return {"type": ["string", "boolean", "number", "null"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +228,16 @@ class Whole:
     key: str
 
     def check(self, node: Node, path: str, findings: Findings) -> None:
-        if isinstance(node, ScalarNode) and isinstance(node.value, str) and _is_whole(node.value):
+        if self.accepts(node):
+            assert isinstance(node, ScalarNode)
             note_expression(node, self.key, path, findings)
         else:
             wrong_type(self, node, path, findings)
+
+    def accepts(self, node: Node) -> bool:
+        """Whether the node is one expression."""
+        text = node.value if isinstance(node, ScalarNode) else None
+        return isinstance(text, str) and _is_whole(text)
 
     def expected(self) -> str:
         return "one expression '${{ … }}'"

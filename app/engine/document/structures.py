@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.engine.document.findings import Findings, joined, near
 from app.engine.document.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from app.engine.document.shapes import Form, Schema, Shape, wrong_type
+from app.engine.document.shapes import Form, Schema, Shape, Whole, wrong_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +199,13 @@ class Either:
 
     def _shape(self, node: Node) -> Shape | None:
         if isinstance(node, ScalarNode):
-            # Nothing at all is reported as what could stand here, not as a bad scalar.
-            return self.scalar if node.value is not None else None
+            # Nothing, or text where only an expression may stand, is reported as what could
+            # stand here, not as a bad scalar.
+            if node.value is None or (
+                isinstance(self.scalar, Whole) and not self.scalar.accepts(node)
+            ):
+                return None
+            return self.scalar
         return self.sequence if isinstance(node, SequenceNode) else self.mapping
 
     def _shapes(self) -> list[Shape]:

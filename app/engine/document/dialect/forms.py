@@ -39,13 +39,13 @@ def _shell_refusal(shell: str) -> str | None:
     )
 
 
-def is_local_workflow(uses: str) -> bool:
-    """Whether `uses` of a job names a workflow file of the same repository."""
-    return _LOCAL_WORKFLOW.match(uses) is not None
+def is_remote_workflow(uses: str) -> bool:
+    """Whether `uses` of a job names a workflow file of another repository."""
+    return _REMOTE_WORKFLOW.match(uses) is not None
 
 
 def _workflow_refusal(uses: str) -> str | None:
-    if is_local_workflow(uses) or _REMOTE_WORKFLOW.match(uses):
+    if _LOCAL_WORKFLOW.match(uses) or is_remote_workflow(uses):
         return None
     return (
         f"'{shortened(uses)}' is not a reusable workflow; expected "

@@ -1,6 +1,5 @@
 """Jobs: static matrices and labels that mean nothing here."""
 
-import re
 from math import prod
 
 from app.engine.document.findings import Findings, shortened
@@ -15,9 +14,9 @@ from app.engine.document.nodes import (
     scalars,
 )
 from app.engine.document.shapes import has_expression
+from app.engine.machine.labels import required_labels
 from app.engine.matrix import MAX_COMBINATIONS, MatrixInvalid, expand
 
-_HOSTED = re.compile(r"(?:ubuntu|macos|windows)-[a-z0-9.-]+\Z", re.IGNORECASE)
 _NAMED = ("include", "exclude")
 
 
@@ -30,11 +29,8 @@ def check_jobs(root: Node, findings: Findings) -> None:
             _check_matrix(matrix, f"{path}.strategy.matrix", findings)
         labels = child(job, "runs-on")
         for node in scalars(child(labels, "labels") if child(labels, "labels") else labels):
-            if _HOSTED.match(node.text):
-                message = (
-                    f"'{shortened(node.text)}' has no effect: it names a machine that GitHub "
-                    "hosts; here any worker without special labels takes the job"
-                )
+            if node.text.strip() and not required_labels([node.text]):
+                message = f"'{shortened(node.text)}' has no effect: every worker counts as that"
                 findings.notice("no_effect", message, node, f"{path}.runs-on")
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from app.engine.document.actions import Action, resolve
-from app.engine.document.dialect.forms import is_local_workflow
+from app.engine.document.dialect.forms import is_remote_workflow
 from app.engine.document.findings import Findings, near, shortened
 from app.engine.document.nodes import MappingNode, Node, ScalarNode, child, entries, items
 from app.engine.document.rules.graph import step_lists
@@ -20,7 +20,7 @@ def check_uses(root: Node, actions: Mapping[str, Action], findings: Findings) ->
             _check_step(step, f"{path}[{index}]", actions, findings)
     for key, job in entries(child(root, "jobs")):
         node = child(job, "uses")
-        if isinstance(node, ScalarNode) and "@" in node.text and not is_local_workflow(node.text):
+        if isinstance(node, ScalarNode) and is_remote_workflow(node.text):
             message = (
                 f"'{shortened(node.text)}' is a workflow of another repository, which this "
                 "installation cannot fetch; copy it to './.github/workflows/'"

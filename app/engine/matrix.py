@@ -17,7 +17,7 @@ MAX_NAME_LENGTH: Final = 100
 _RULES: Final = frozenset({"include", "exclude"})
 
 
-class MatrixInvalid(Exception):
+class InvalidMatrix(Exception):
     """A matrix that describes no jobs. The message says what is wrong, where and what to do."""
 
 
@@ -36,7 +36,7 @@ def combinations(matrix: Mapping[str, Value]) -> tuple[dict[str, Any], ...]:
         matrix: the map as GitHub writes it, with lists and the keys `include` and `exclude`.
 
     Raises:
-        MatrixInvalid: a key holds no list, a rule is no map, or there are more than 256 jobs.
+        InvalidMatrix: a key holds no list, a rule is no map, or there are more than 256 jobs.
     """
     return tuple(combination.values for combination in expand(matrix))
 
@@ -45,20 +45,20 @@ def expand(matrix: Mapping[str, Value]) -> tuple[Combination, ...]:
     """Like `combinations`, and tells which values belong in the name of each job.
 
     Raises:
-        MatrixInvalid: see `combinations`.
+        InvalidMatrix: see `combinations`.
     """
     if not isinstance(matrix, Mapping):
-        raise MatrixInvalid(f"`matrix` must be a map of lists, but is {_described(matrix)}")
+        raise InvalidMatrix(f"`matrix` must be a map of lists, but is {_described(matrix)}")
     vectors = {key: _vector(key, value) for key, value in matrix.items() if key not in _RULES}
     excluded = [_exclusion(rule, vectors) for rule in _rules(matrix, "exclude")]
     included = _rules(matrix, "include")
     if not vectors and not included:
-        raise MatrixInvalid("`matrix` is empty: give it at least one key with a list of values")
+        raise InvalidMatrix("`matrix` is empty: give it at least one key with a list of values")
     _check_size(vectors)
     kept = [one for one in _product(vectors) if not any(_matches(rule, one) for rule in excluded)]
     found = _with_inclusions(kept, included, vectors)
     if len(found) > MAX_COMBINATIONS:
-        raise MatrixInvalid(_too_many(len(found)))
+        raise InvalidMatrix(_too_many(len(found)))
     return found
 
 
@@ -77,9 +77,9 @@ def shortened(name: str) -> str:
 
 def _vector(key: str, value: Value) -> Sequence[Any]:
     if not _is_list(value):
-        raise MatrixInvalid(f"`matrix.{key}` must be a list of values, but is {_described(value)}")
+        raise InvalidMatrix(f"`matrix.{key}` must be a list of values, but is {_described(value)}")
     if not value:
-        raise MatrixInvalid(
+        raise InvalidMatrix(
             f"`matrix.{key}` is an empty list: give it a value, or skip the job with `if`"
         )
     sequence: Sequence[Any] = value
@@ -91,11 +91,11 @@ def _rules(matrix: Mapping[str, Value], key: str) -> list[Mapping[str, Any]]:
     if rules is None:
         return []
     if not _is_list(rules):
-        raise MatrixInvalid(f"`matrix.{key}` must be a list of maps, but is {_described(rules)}")
+        raise InvalidMatrix(f"`matrix.{key}` must be a list of maps, but is {_described(rules)}")
     for index, rule in enumerate(rules):
         if not isinstance(rule, Mapping) or not rule:
             found = _described(rule)
-            raise MatrixInvalid(f"`matrix.{key}[{index}]` must be a map of values, but is {found}")
+            raise InvalidMatrix(f"`matrix.{key}[{index}]` must be a map of values, but is {found}")
     return list(rules)
 
 
@@ -103,7 +103,7 @@ def _exclusion(rule: Mapping[str, Any], vectors: Mapping[str, Sequence[Any]]) ->
     for key in rule:
         if key not in vectors:
             known = ", ".join(f"`{name}`" for name in vectors) or "no key"
-            raise MatrixInvalid(
+            raise InvalidMatrix(
                 f"`matrix.exclude` names `{key}`, which is no key of the matrix (it has {known})"
             )
     return rule
@@ -116,7 +116,7 @@ def _check_size(vectors: Mapping[str, Sequence[Any]]) -> None:
     for vector in vectors.values():
         size *= len(vector)
         if size > MAX_COMBINATIONS * MAX_COMBINATIONS:
-            raise MatrixInvalid(_too_many(size))
+            raise InvalidMatrix(_too_many(size))
 
 
 def _too_many(count: int) -> str:

@@ -5,21 +5,21 @@ from typing import Any
 
 from app.engine.definition import Input, Job
 from app.engine.expressions import to_text
-from app.engine.machine.fields import FieldInvalid
+from app.engine.machine.fields import InvalidField
 
 
 def call_inputs(job: Job, declared: Sequence[Input], passed: Mapping[str, Any]) -> dict[str, Any]:
     """The context `inputs` of the called file: declared kinds, with defaults.
 
     Raises:
-        FieldInvalid: a required input is missing, an unknown one is passed, or one has a value
+        InvalidField: a required input is missing, an unknown one is passed, or one has a value
             of another kind.
     """
     known = {one.name: one for one in declared}
     unknown = [name for name in passed if name not in known]
     if unknown:
         accepted = ", ".join(f"`{name}`" for name in known) or "no inputs"
-        raise FieldInvalid(
+        raise InvalidField(
             f"{_at(job, unknown[0])}: the called file has no such input; it accepts {accepted}"
         )
     return {name: _input(job, one, passed.get(name)) for name, one in known.items()}
@@ -28,7 +28,7 @@ def call_inputs(job: Job, declared: Sequence[Input], passed: Mapping[str, Any]) 
 def _input(job: Job, declared: Input, value: Any) -> Any:
     if value is None:
         if declared.required and declared.default is None:
-            raise FieldInvalid(f"{_at(job, declared.name)}: the called file requires this input")
+            raise InvalidField(f"{_at(job, declared.name)}: the called file requires this input")
         value = declared.default
     if declared.kind == "boolean":
         return _boolean(job, declared, value)
@@ -44,7 +44,7 @@ def _boolean(job: Job, declared: Input, value: Any) -> bool:
         return value
     if isinstance(value, str) and value.lower() in {"true", "false"}:
         return value.lower() == "true"
-    raise FieldInvalid(f"{_at(job, declared.name)}: must be a boolean, but is `{to_text(value)}`")
+    raise InvalidField(f"{_at(job, declared.name)}: must be a boolean, but is `{to_text(value)}`")
 
 
 def _number(job: Job, declared: Input, value: Any) -> int | float:
@@ -57,7 +57,7 @@ def _number(job: Job, declared: Input, value: Any) -> int | float:
     except (TypeError, ValueError):
         shown = to_text(value)
         where = _at(job, declared.name)
-        raise FieldInvalid(f"{where}: must be a number, but is `{shown}`") from None
+        raise InvalidField(f"{where}: must be a number, but is `{shown}`") from None
     return int(number) if number.is_integer() else number
 
 

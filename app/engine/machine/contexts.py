@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.engine.machine.graph import Graph
+from app.engine.machine.graph import Graph, scope_of
 from app.engine.machine.nodes import Place, variant_contexts
 from app.engine.machine.results import job_values
 from app.engine.machine.types import Node, Snapshot
@@ -21,12 +21,12 @@ def base_contexts(graph: Graph, scope: str | None) -> dict[str, Any]:
 
 def needs_of(graph: Graph, node: Node) -> dict[str, Any]:
     """The context `needs`: result and outputs of what the node needs directly."""
-    return job_values(graph, graph.scope(node), node.needs)
+    return job_values(graph, scope_of(node), node.needs)
 
 
 def before_matrix(graph: Graph, node: Node) -> dict[str, Any]:
     """What `if` and `strategy` may read: `github`, `vars`, `inputs`, `needs`."""
-    return {**base_contexts(graph, graph.scope(node)), "needs": needs_of(graph, node)}
+    return {**base_contexts(graph, scope_of(node)), "needs": needs_of(graph, node)}
 
 
 def inside_job(graph: Graph, node: Node) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def inside_job(graph: Graph, node: Node) -> dict[str, Any]:
 
 def place_of(graph: Graph, node: Node) -> Place:
     """Where the variants of a stand-in go: under it, but named like their neighbours."""
-    scope = graph.scope(node)
+    scope = scope_of(node)
     if scope is None:
         return Place(parent=node.key, path=node.path)
     call = graph.nodes[scope]
@@ -45,7 +45,7 @@ def place_of(graph: Graph, node: Node) -> Place:
 
 def title_of(graph: Graph, node: Node) -> str:
     """What begins the names of the nodes around this one."""
-    scope = graph.scope(node)
+    scope = scope_of(node)
     return "" if scope is None else f"{graph.nodes[scope].name} / "
 
 
@@ -55,5 +55,9 @@ def needs_context(snapshot: Snapshot, node: Node) -> dict[str, Any]:
 
 
 def job_contexts(snapshot: Snapshot, node: Node) -> dict[str, Any]:
-    """What a worker gets for an attempt: github, needs, matrix, strategy, inputs, vars."""
+    """What a worker gets for an attempt: github, needs, matrix, strategy, inputs, vars.
+
+    A snapshot of a part is enough: the node, the nodes of what it needs (the same scope, see
+    `scope_of`) and, inside a call, the node of that call, because it holds the inputs.
+    """
     return inside_job(Graph(snapshot), node)

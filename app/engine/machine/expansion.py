@@ -15,6 +15,7 @@ from app.engine.machine.calls import call_inputs
 from app.engine.machine.contexts import base_contexts, inside_job, place_of
 from app.engine.machine.evaluation import value_of
 from app.engine.machine.fields import evaluated
+from app.engine.machine.graph import scope_of
 from app.engine.machine.nodes import Place, file_nodes, matrix_of, variants
 from app.engine.machine.results import common_status, effective, job_values, merged_outputs
 from app.engine.machine.types import Node
@@ -32,7 +33,7 @@ def expand_matrix(board: Board, node: Node, contexts: Mapping[str, Any]) -> list
     """Turn the stand-in of a dynamic matrix into its jobs, which have no holds passed yet.
 
     Raises:
-        FieldInvalid: the matrix cannot be evaluated, or describes no jobs.
+        InvalidField: the matrix cannot be evaluated, or describes no jobs.
     """
     job = board.job(node)
     strategy = {"fail_fast": node.fail_fast, "max_parallel": node.max_parallel}
@@ -49,14 +50,14 @@ def expand_call(board: Board, node: Node) -> list[Node]:
     """Turn a call into the nodes of the file that it uses.
 
     Raises:
-        FieldInvalid: what it passes cannot be evaluated, or does not fit the declared inputs.
+        InvalidField: what it passes cannot be evaluated, or does not fit the declared inputs.
     """
     job = board.job(node)
     place = Place.under(node)
     definition = board.before.files[place.path]
     passed = evaluated(job, "with", job.with_, inside_job(board, node))
     inputs = call_inputs(job, definition.on.call_inputs, passed)
-    contexts = {**base_contexts(board, board.scope(node)), "inputs": inputs}
+    contexts = {**base_contexts(board, scope_of(node)), "inputs": inputs}
     wanted = file_nodes(definition, contexts, place)
     node = board.put(node, status=JobStatus.RUNNING, hold=None, reason=None, inputs=inputs)
     return _adopt(board, node, wanted)

@@ -14,7 +14,7 @@ MAX_NAME: Final = 255
 MAX_MINUTES: Final = 525_600
 
 
-class FieldInvalid(Exception):
+class InvalidField(Exception):
     """A value of a job that cannot be used. The message names the key, the job and the line."""
 
 
@@ -27,20 +27,25 @@ class _Field:
     read: Callable[[Any], Any]
 
 
-def _boolean(value: Any) -> bool:
+def boolean(value: Any) -> bool:
+    """A value where a boolean is meant.
+
+    Raises:
+        InvalidField: it is neither a boolean, nor its text, nor empty.
+    """
     # An expression such as `inputs.x || 'false'` gives text where a boolean is meant.
     if isinstance(value, str) and value.lower() in {"true", "false", ""}:
         return value.lower() == "true"
     if value is None or isinstance(value, bool):
         return is_truthy(value)
-    raise FieldInvalid(f"must be true or false, but is `{to_text(value)}`")
+    raise InvalidField(f"must be true or false, but is `{to_text(value)}`")
 
 
 def _minutes(value: Any) -> float:
     minutes = 360.0 if value in (None, "") else to_number(value)
     if not (math.isfinite(minutes) and 0 < minutes <= MAX_MINUTES):
         shown = to_text(value)
-        raise FieldInvalid(f"must be a number of minutes up to {MAX_MINUTES}, but is `{shown}`")
+        raise InvalidField(f"must be a number of minutes up to {MAX_MINUTES}, but is `{shown}`")
     return minutes * 60.0
 
 
@@ -49,14 +54,14 @@ def _count(value: Any) -> int | None:
         return None
     count = to_number(value)
     if not (count >= 1 and count.is_integer()):
-        raise FieldInvalid(f"must be a whole number of at least 1, but is `{to_text(value)}`")
+        raise InvalidField(f"must be a whole number of at least 1, but is `{to_text(value)}`")
     return int(count)
 
 
 def _name(value: Any) -> str | None:
     text = to_text(value)
     if len(text) > MAX_NAME:
-        raise FieldInvalid(f"is {len(text)} characters long; at most {MAX_NAME} are allowed")
+        raise InvalidField(f"is {len(text)} characters long; at most {MAX_NAME} are allowed")
     return text or None
 
 
@@ -65,12 +70,12 @@ def _labels(value: Any) -> tuple[str, ...]:
     for label in labels:
         if not isinstance(label, str) or not label.strip():
             shown = to_text(label)
-            raise FieldInvalid(f"must be a label or a list of labels, but has `{shown}` in it")
+            raise InvalidField(f"must be a label or a list of labels, but has `{shown}` in it")
     return required_labels(labels)
 
 
 _STRATEGY: Final[Mapping[str, _Field]] = {
-    "fail_fast": _Field("strategy.fail-fast", lambda job: job.strategy.fail_fast, _boolean),
+    "fail_fast": _Field("strategy.fail-fast", lambda job: job.strategy.fail_fast, boolean),
     "max_parallel": _Field("strategy.max-parallel", lambda job: job.strategy.max_parallel, _count),
 }
 _JOB: Final[Mapping[str, _Field]] = {
@@ -85,10 +90,10 @@ _JOB: Final[Mapping[str, _Field]] = {
     "cancel_in_progress": _Field(
         "concurrency.cancel-in-progress",
         lambda job: job.concurrency and job.concurrency.cancel_in_progress,
-        _boolean,
+        boolean,
     ),
     "timeout_s": _Field("timeout-minutes", lambda job: job.timeout_minutes, _minutes),
-    "continue_on_error": _Field("continue-on-error", lambda job: job.continue_on_error, _boolean),
+    "continue_on_error": _Field("continue-on-error", lambda job: job.continue_on_error, boolean),
 }
 
 
@@ -101,7 +106,7 @@ def late_strategy(job: Job, contexts: Mapping[str, Any]) -> dict[str, Any]:
     """`fail_fast` and `max_parallel`, where they are computed.
 
     Raises:
-        FieldInvalid: a value cannot be evaluated or used.
+        InvalidField: a value cannot be evaluated or used.
     """
     return _late(_STRATEGY, job, contexts)
 
@@ -119,7 +124,7 @@ def late_fields(job: Job, contexts: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that are computed, when everything is known.
 
     Raises:
-        FieldInvalid: a value cannot be evaluated or used.
+        InvalidField: a value cannot be evaluated or used.
     """
     return _late(_JOB, job, contexts)
 
@@ -131,7 +136,7 @@ def _early(table: Mapping[str, _Field], job: Job, contexts: Mapping[str, Any]) -
         try:
             if written is not None and not reads(written, "needs"):
                 found[name] = field.read(value_of(written, contexts))
-        except (ExpressionError, FieldInvalid):
+        except (ExpressionError, InvalidField):
             continue
     return found
 
@@ -155,10 +160,10 @@ def evaluated(
     """A value of a job, evaluated and converted.
 
     Raises:
-        FieldInvalid: it cannot be evaluated or used; says where.
+        InvalidField: it cannot be evaluated or used; says where.
     """
     try:
         return read(value_of(written, contexts))
-    except (ExpressionError, FieldInvalid) as error:
+    except (ExpressionError, InvalidField) as error:
         line = job.position.line
-        raise FieldInvalid(f"`{key}` of the job `{job.id}` (line {line}): {error}") from error
+        raise InvalidField(f"`{key}` of the job `{job.id}` (line {line}): {error}") from error

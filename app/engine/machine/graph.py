@@ -10,6 +10,21 @@ _OPEN = frozenset({JobStatus.RUNNING, JobStatus.CANCELLING})
 _SLOT_HOLDERS = frozenset({JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.CANCELLING})
 
 
+def is_variant(node: Node) -> bool:
+    """Whether the node was expanded from the stand-in of a dynamic matrix."""
+    return node.parent is not None and node.key.startswith(f"{node.parent}[")
+
+
+def scope_of(node: Node) -> str | None:
+    """The key of the call in whose file the node's `needs` are looked up; None: the own file.
+
+    It follows from the keys alone, so that a part of an execution can be asked too.
+    """
+    if node.parent is not None and is_variant(node):
+        return node.parent.rpartition("/")[0] or None
+    return node.parent
+
+
 class Graph:
     """A snapshot that can be asked. It reads each node once; every question is a look-up."""
 
@@ -27,19 +42,9 @@ class Graph:
         self.nodes[node.key] = node
         self._groups.setdefault((node.parent, node.job_id), []).append(node.key)
         self._children.setdefault(node.parent, []).append(node.key)
-        if not self.is_variant(node):
+        if not is_variant(node):
             for need in node.needs:
                 self._dependents.setdefault((node.parent, need), []).append(node.key)
-
-    def is_variant(self, node: Node) -> bool:
-        """Whether the node was expanded from the stand-in of a dynamic matrix."""
-        return node.parent is not None and self.nodes[node.parent].kind == "matrix"
-
-    def scope(self, node: Node) -> str | None:
-        """The key of the call that the node's `needs` are looked up in; None: the whole file."""
-        if node.parent is not None and self.is_variant(node):
-            return self.nodes[node.parent].parent
-        return node.parent
 
     def definition(self, node: Node) -> Definition:
         """The file that the node comes from."""
@@ -85,7 +90,7 @@ class Graph:
 
     def needs_ended(self, node: Node) -> bool:
         """Whether everything that the node needs is terminal."""
-        scope = self.scope(node)
+        scope = scope_of(node)
         return all(self.has_ended(scope, need) for need in node.needs)
 
     def slots_taken(self, node: Node) -> int:

@@ -8,7 +8,7 @@ from app.engine.definition import Definition, Job
 from app.engine.expressions import ExpressionError, has_expression
 from app.engine.machine.evaluation import reads
 from app.engine.machine.fields import (
-    FieldInvalid,
+    InvalidField,
     early_fields,
     early_strategy,
     evaluated,
@@ -16,7 +16,7 @@ from app.engine.machine.fields import (
     late_strategy,
 )
 from app.engine.machine.types import Node
-from app.engine.matrix import Combination, MatrixInvalid, display_name, expand, shortened
+from app.engine.matrix import Combination, InvalidMatrix, display_name, expand, shortened
 
 MAX_KEY_LENGTH: Final = 255
 
@@ -45,7 +45,7 @@ def file_nodes(
         contexts: `github`, `inputs`, `vars`; what reads `needs` is left for `completed`.
 
     Raises:
-        FieldInvalid: the key of a node would be too long.
+        InvalidField: the key of a node would be too long.
     """
     nodes: list[Node] = []
     for job in definition.jobs.values():
@@ -74,7 +74,7 @@ def variants(
         strategy: the fields `fail_fast` and `max_parallel`.
 
     Raises:
-        FieldInvalid: the key of a node would be too long.
+        InvalidField: the key of a node would be too long.
     """
     nodes = []
     for index, combination in enumerate(found):
@@ -94,14 +94,14 @@ def matrix_of(job: Job, contexts: Mapping[str, Any]) -> tuple[Combination, ...]:
     """The combinations of the job's matrix.
 
     Raises:
-        FieldInvalid: the matrix cannot be evaluated, or describes no jobs.
+        InvalidField: the matrix cannot be evaluated, or describes no jobs.
     """
     value = evaluated(job, "strategy.matrix", job.strategy.matrix, contexts)
     try:
         return expand(value)
-    except MatrixInvalid as error:
+    except InvalidMatrix as error:
         line = job.strategy.position.line
-        raise FieldInvalid(f"The matrix of the job `{job.id}` (line {line}): {error}") from error
+        raise InvalidField(f"The matrix of the job `{job.id}` (line {line}): {error}") from error
 
 
 def completed(job: Job, node: Node, contexts: Mapping[str, Any], title: str) -> Node:
@@ -112,7 +112,7 @@ def completed(job: Job, node: Node, contexts: Mapping[str, Any], title: str) -> 
         title: what begins the names at this place.
 
     Raises:
-        FieldInvalid: a field cannot be evaluated or used.
+        InvalidField: a field cannot be evaluated or used.
     """
     node = replace(node, **late_strategy(job, contexts))
     if node.kind == "matrix":
@@ -141,14 +141,14 @@ def _early_matrix(job: Job, contexts: Mapping[str, Any]) -> tuple[Combination, .
     """The combinations, if there are any and they are known; a stand-in deals with the rest."""
     try:
         return () if reads(job.strategy.matrix, "needs") else matrix_of(job, contexts)
-    except (FieldInvalid, ExpressionError):
+    except (InvalidField, ExpressionError):
         # The stand-in fails with this when its turn comes, where everybody can read it.
         return ()
 
 
 def _bare(job: Job, place: Place, key: str) -> Node:
     if len(key) > MAX_KEY_LENGTH:
-        raise FieldInvalid(f"The key `{key[:40]}…` is over {MAX_KEY_LENGTH} characters long")
+        raise InvalidField(f"The key `{key[:40]}…` is over {MAX_KEY_LENGTH} characters long")
     return Node(
         key=key,
         job_id=job.id,

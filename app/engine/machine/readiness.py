@@ -7,7 +7,7 @@ from app.engine.expressions import ExpressionError
 from app.engine.machine.board import Board
 from app.engine.machine.contexts import before_matrix, title_of
 from app.engine.machine.expansion import expand_call, expand_matrix
-from app.engine.machine.fields import FieldInvalid
+from app.engine.machine.fields import InvalidField
 from app.engine.machine.nodes import completed
 from app.engine.machine.types import Dispatch, Node, OpenGate
 from app.engine.machine.verdicts import condition_holds, why_false, why_invalid
@@ -39,7 +39,7 @@ def _complete(board: Board, node: Node, contexts: Mapping[str, Any]) -> None:
     try:
         node = completed(board.job(node), node, contexts, title_of(board, node))
         expanded = expand_matrix(board, node, contexts) if node.kind == "matrix" else None
-    except FieldInvalid as error:
+    except InvalidField as error:
         board.end(node, JobStatus.FAILURE, str(error))
         return
     if expanded is None:
@@ -73,7 +73,7 @@ def proceed(board: Board, node: Node, cause: str | None = None) -> None:
 def _call(board: Board, node: Node) -> None:
     try:
         children = expand_call(board, node)
-    except FieldInvalid as error:
+    except InvalidField as error:
         board.end(node, JobStatus.FAILURE, str(error))
         return
     for child in children:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from app.engine.machine.graph import Graph
+from app.engine.machine.graph import Graph, scope_of
 from app.engine.machine.types import Node
 from app.engine.states import JobStatus
 
@@ -85,7 +85,7 @@ def ancestors(graph: Graph, node: Node) -> Iterator[str]:
 
 def first_with(graph: Graph, node: Node, results: frozenset[str]) -> tuple[str, str] | None:
     """The nearest ancestor with one of these results, and that result."""
-    scope = graph.scope(node)
+    scope = scope_of(node)
     for job_id in ancestors(graph, node):
         found = result(graph, scope, job_id)
         if found in results:

@@ -9,7 +9,7 @@ MAX_NESTING: Final = 10
 MAX_CALLS: Final = 256
 
 
-class PlanInvalid(Exception):
+class InvalidPlan(Exception):
     """A pipeline that cannot be planned. `position` is in the file that `path` leads to."""
 
     def __init__(self, message: str, position: Position, path: tuple[str, ...] = ()) -> None:
@@ -17,6 +17,9 @@ class PlanInvalid(Exception):
         self.message = message
         self.position = position
         self.path = path
+
+
+Files = Mapping[tuple[str, ...], Definition]
 
 
 def called_files(
@@ -28,8 +31,7 @@ def called_files(
         files: definitions by the path that `uses` names, such as `./.github/workflows/x.yml`.
 
     Raises:
-        PlanInvalid: a file is missing, calls go round in a circle, too deep or too wide, or a
-            call does not pass what the file requires.
+        InvalidPlan: a file is missing, or calls go round in a circle, too deep or too wide.
     """
     found: dict[tuple[str, ...], Definition] = {(): definition}
     pending: list[tuple[tuple[str, ...], tuple[str, ...]]] = [((), ())]
@@ -42,7 +44,7 @@ def called_files(
             pending.append(((*path, job.id), (*stack, job.uses)))
             if len(found) > MAX_CALLS:
                 message = f"the calls lead to more than {MAX_CALLS} files in all"
-                raise PlanInvalid(message, job.position, path)
+                raise InvalidPlan(message, job.position, path)
     return found
 
 
@@ -53,17 +55,36 @@ def _called(
     if uses in stack:
         circle = " → ".join((*stack[stack.index(uses) :], uses))
         message = f"the job `{job.id}` calls a file that leads back to it: {circle}"
-        raise PlanInvalid(message, job.position, path)
+        raise InvalidPlan(message, job.position, path)
     if len(path) >= MAX_NESTING:
         message = f"the job `{job.id}` calls `{uses}` more than {MAX_NESTING} levels deep"
-        raise PlanInvalid(message, job.position, path)
+        raise InvalidPlan(message, job.position, path)
     called = files.get(uses)
     if called is None:
         known = ", ".join(f"`{name}`" for name in sorted(files)) or "none"
         message = f"the job `{job.id}` uses `{uses}`, which does not exist; known files: {known}"
-        raise PlanInvalid(message, job.position, path)
-    _check_passed(job, called, path)
+        raise InvalidPlan(message, job.position, path)
     return called
+
+
+def check_called(files: Files) -> None:
+    """Refuse calls that lead nowhere, or that do not pass what the called file requires.
+
+    Parameters:
+        files: definitions by call path.
+
+    Raises:
+        InvalidPlan: the first such call.
+    """
+    for path, definition in files.items():
+        for job in definition.jobs.values():
+            if job.uses is None:
+                continue
+            called = files.get((*path, job.id))
+            if called is None:
+                message = f"the job `{job.id}` uses `{job.uses}`, which does not exist"
+                raise InvalidPlan(message, job.position, path)
+            _check_passed(job, called, path)
 
 
 def _check_passed(job: Job, called: Definition, path: tuple[str, ...]) -> None:
@@ -91,4 +112,4 @@ def _check_names(
         message = f"`{job.uses}` requires the {noun} `{missing[0]}`"
     else:
         return
-    raise PlanInvalid(f"`{key}` of the job `{job.id}`: {message}", job.position, path)
+    raise InvalidPlan(f"`{key}` of the job `{job.id}`: {message}", job.position, path)

@@ -24,7 +24,7 @@ from app.engine.machine.types import (
     Snapshot,
     WorkerLost,
 )
-from app.engine.plan import plan
+from app.engine.plan import called_files, plan
 from app.engine.states import ExecutionStatus, JobStatus
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -53,12 +53,14 @@ class Run:
         start: bool = True,
     ) -> None:
         self.now = START
-        planned = plan(file(*jobs), contexts or {}, files=files)
+        definition = file(*jobs)
+        found = called_files(definition, files or {})
+        planned = plan(definition, contexts or {}, files=found)
         self.snapshot = Snapshot(
             status=ExecutionStatus.QUEUED,
             nodes=planned.nodes,
             contexts=contexts or {},
-            files=planned.files,
+            files=found,
         )
         self.decision = Decision(self.snapshot)
         if start:

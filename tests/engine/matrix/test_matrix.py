@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.engine.matrix import MatrixInvalid, combinations, display_name, expand
+from app.engine.matrix import InvalidMatrix, combinations, display_name, expand
 
 
 class TestCombinations:
@@ -87,7 +87,7 @@ class TestCombinations:
         ],
     )
     def test_a_wrong_matrix_says_what_and_where(self, matrix: Any, message: str) -> None:
-        with pytest.raises(MatrixInvalid, match=message):
+        with pytest.raises(InvalidMatrix, match=message):
             combinations(matrix)
 
 

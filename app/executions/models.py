@@ -12,7 +12,11 @@ from app.engine.states import ExecutionStatus, JobStatus, StepStatus
 
 
 class Execution(Base):
-    """One run of a pipeline version. `seq` is the number of its last event."""
+    """One run of a pipeline version. `seq` is the number of its last event.
+
+    `github` is the `github` context as it was at the trigger, with the event's payload; `vars` are
+    the variables of that moment: a re-run sees the same.
+    """
 
     __tablename__ = "executions"
     __table_args__ = (
@@ -38,7 +42,8 @@ class Execution(Base):
     event: Mapped[str] = mapped_column(String(50))
     ref: Mapped[str | None] = mapped_column(String(500))
     sha: Mapped[str | None] = mapped_column(String(64))
-    payload: Mapped[dict[str, Any]] = mapped_column(Json)
+    github: Mapped[dict[str, Any]] = mapped_column(Json)
+    vars: Mapped[dict[str, Any]] = mapped_column(Json)
     inputs: Mapped[dict[str, Any]] = mapped_column(Json)
     triggered_by: Mapped[uuid.UUID | None] = mapped_column(
         ForeignKey("users.id", ondelete="SET NULL")
@@ -171,7 +176,10 @@ class Step(Base):
 
 
 class ExecutionEvent(Base):
-    """Append-only history: `seq` counts from 1 in its execution without gaps."""
+    """Append-only history: `seq` counts from 1 in its execution without gaps.
+
+    `type` and `data` are those of the live event (`app.events`); `cause` is the engine's event.
+    """
 
     __tablename__ = "execution_events"
     __table_args__ = TABLE_OPTIONS
@@ -181,6 +189,7 @@ class ExecutionEvent(Base):
     )
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     type: Mapped[str] = mapped_column(String(64))
+    cause: Mapped[str] = mapped_column(String(64))
     job_id: Mapped[uuid.UUID | None]
     data: Mapped[dict[str, Any]] = mapped_column(Json)
     at: Mapped[datetime]

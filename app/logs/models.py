@@ -12,7 +12,7 @@ from app.core.orm import TABLE_OPTIONS, Base, MediumBlob
 class LogChunk(Base):
     """Lines `first_line` to `first_line + line_count - 1` of one step attempt, zstd-compressed.
 
-    `number` counts chunks from 0. `digest` is the SHA-256 of the uncompressed bytes, so that a
+    `number` counts chunks from 1. `digest` names the content (`app.core.log_chunks`), so that a
     chunk that is written twice is known to be the same. `times` holds runs of line times.
     """
 
@@ -26,7 +26,7 @@ class LogChunk(Base):
     first_line: Mapped[int]
     line_count: Mapped[int]
     raw_bytes: Mapped[int]
-    digest: Mapped[bytes] = mapped_column(BINARY(32))
+    digest: Mapped[bytes] = mapped_column(BINARY(16))
     data: Mapped[bytes] = mapped_column(MediumBlob)
     times: Mapped[bytes] = mapped_column(MediumBlob)
     created_at: Mapped[datetime]

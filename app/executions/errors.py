@@ -1,0 +1,35 @@
+"""What may be true of an execution when a request cannot be done."""
+
+from app.core.errors import Conflict, Invalid, NotFound
+
+
+class ExecutionNotFound(NotFound):
+    code, title = "execution_not_found", "No such execution"
+
+
+class JobNotFound(NotFound):
+    code, title = "job_not_found", "No such job"
+
+
+class ExecutionFinished(Conflict):
+    code, title = "execution_finished", "The execution has already ended"
+
+
+class ExecutionUnfinished(Conflict):
+    code, title = "execution_unfinished", "The execution has not ended yet"
+
+
+class NothingToRerun(Conflict):
+    code, title = "nothing_to_rerun", "No job of this execution failed"
+
+
+class InputsAreInvalid(Invalid):
+    code, title = "invalid_inputs", "The inputs do not fit the pipeline"
+
+
+class DefinitionIsInvalid(Invalid):
+    code, title = "invalid_definition", "The pipeline file is invalid"
+
+
+class IdempotencyKeyReused(Conflict):
+    code, title = "idempotency_key_reused", "This Idempotency-Key belongs to another request"

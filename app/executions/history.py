@@ -1,0 +1,76 @@
+"""The history of an execution: its rows are the events that live subscribers get."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from app.core.db import AsyncSession
+from app.engine.machine.types import Transition
+from app.engine.states import ExecutionStatus, JobStatus
+from app.events import ExecutionChanged, JobChanged, publish_after_commit
+from app.executions.models import Execution
+from app.executions.repository.moving import MovingRepository
+
+Change = ExecutionChanged | JobChanged
+
+
+def events_of(
+    execution: Execution,
+    transitions: Sequence[Transition],
+    names: Mapping[str, tuple[UUID, str, int]],
+) -> list[Change]:
+    """The events of some transitions, numbered after the execution's last one.
+
+    Parameters: `names` gives id, name and attempt of each node after the transitions.
+    """
+    events: list[Change] = []
+    for seq, change in enumerate(transitions, start=execution.seq + 1):
+        reason = change.reason and change.reason[:2000]
+        if change.key is None:
+            events.append(
+                ExecutionChanged(
+                    seq=seq,
+                    execution_id=execution.id,
+                    pipeline_id=execution.pipeline_id,
+                    project_id=execution.project_id,
+                    number=execution.number,
+                    attempt=execution.attempt,
+                    status=ExecutionStatus(change.new),
+                    old=ExecutionStatus(change.old),
+                    reason=reason,
+                )
+            )
+        else:
+            job_id, name, attempt = names[change.key]
+            events.append(
+                JobChanged(
+                    seq=seq,
+                    execution_id=execution.id,
+                    job_id=job_id,
+                    key=change.key,
+                    name=name,
+                    attempt=attempt,
+                    status=JobStatus(change.new),
+                    old=JobStatus(change.old) if change.old else None,
+                    reason=reason,
+                )
+            )
+    return events
+
+
+async def record(
+    session: AsyncSession, execution: Execution, events: Sequence[Change], *, cause: str
+) -> None:
+    """Append events to the history and publish them after the commit."""
+    rows = [
+        {
+            "seq": event.seq,
+            "type": event.type,
+            "cause": cause,
+            "job_id": event.job_id if isinstance(event, JobChanged) else None,
+            "data": event.data(),
+            "at": event.at,
+        }
+        for event in events
+    ]
+    await MovingRepository(session).append_events(execution.id, rows)
+    publish_after_commit(session, *events)

@@ -1,0 +1,1 @@
+"""The only home of SQL about executions: reading, moving, claims, sweeps."""

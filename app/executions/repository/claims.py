@@ -1,0 +1,236 @@
+"""Claims, leases and fences: compare-and-set on the job row, in the database's time."""
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, or_, select, update
+
+from app.core.clock import db_now
+from app.core.db import AsyncSession
+from app.engine.states import JobStatus
+from app.executions.models import Execution, Job, JobAttempt, Step
+from app.pipelines.models import PipelineVersion
+
+_HELD = (JobStatus.RUNNING, JobStatus.CANCELLING)
+
+
+class HeldClaim(NamedTuple):
+    """A claim, as those see it who take it away."""
+
+    execution_id: uuid.UUID
+    key: str
+    attempt: int
+    token: uuid.UUID
+
+
+class ClaimRepository:
+    """Statements of claim holders and of those who take claims away."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def execution_of(self, job_id: uuid.UUID) -> uuid.UUID | None:
+        """The execution of a job, without locking anything."""
+        statement = select(Job.execution_id).where(Job.id == job_id)
+        return (await self._session.execute(statement)).scalar_one_or_none()
+
+    async def project_of(self, execution_id: uuid.UUID) -> uuid.UUID:
+        """The project of an execution."""
+        statement = select(Execution.project_id).where(Execution.id == execution_id)
+        return (await self._session.execute(statement)).scalar_one()
+
+    async def claim(
+        self,
+        *,
+        job_id: uuid.UUID,
+        attempt: int,
+        token: uuid.UUID,
+        worker_id: uuid.UUID,
+        lease_s: float,
+    ) -> bool:
+        """Take a queued attempt; False when someone else has it, it is not due or not queued."""
+        statement = (
+            update(Job)
+            .where(
+                Job.id == job_id,
+                Job.status == JobStatus.QUEUED,
+                Job.attempt == attempt,
+                or_(Job.not_before.is_(None), Job.not_before <= db_now()),
+            )
+            .values(
+                status=JobStatus.RUNNING,
+                reason=None,
+                claim_token=token,
+                worker_id=worker_id,
+                lease_until=db_now(lease_s),
+                started_at=db_now(),
+                finished_at=None,
+                sweep_after=None,
+                cancel_level=0,
+            )
+            .execution_options(synchronize_session=False)
+        )
+        return _rowcount(await self._session.execute(statement)) == 1
+
+    async def held_by(self, token: uuid.UUID) -> Job | None:
+        """The job that this token holds."""
+        statement = select(Job).where(Job.claim_token == token)
+        return (await self._session.execute(statement)).scalar_one_or_none()
+
+    async def fence(self, job_id: uuid.UUID, token: uuid.UUID) -> bool:
+        """Lock the job if the token still holds it; False: it was replaced."""
+        statement = (
+            select(Job.id).where(Job.id == job_id, Job.claim_token == token).with_for_update()
+        )
+        return (await self._session.execute(statement)).scalar_one_or_none() is not None
+
+    async def renew(self, tokens: Collection[uuid.UUID], *, lease_s: float) -> None:
+        """Renew all these leases, one statement."""
+        statement = (
+            update(Job)
+            .where(Job.claim_token.in_(tokens))
+            .values(lease_until=db_now(lease_s))
+            .execution_options(synchronize_session=False)
+        )
+        await self._session.execute(statement)
+
+    async def holds(
+        self, tokens: Collection[uuid.UUID]
+    ) -> tuple[dict[uuid.UUID, int], datetime | None]:
+        """Cancel levels of the tokens that still hold a job, and the database's time."""
+        statement = select(Job.claim_token, Job.cancel_level, db_now()).where(
+            Job.claim_token.in_(tokens)
+        )
+        rows = (await self._session.execute(statement)).all()
+        held = {token: level for token, level, _ in rows if token is not None}
+        return held, rows[0][2] if rows else None
+
+    async def database_time(self) -> datetime:
+        """The database's clock."""
+        return (await self._session.execute(select(db_now()))).scalar_one()
+
+    async def lost(self, *, limit: int) -> list[HeldClaim]:
+        """Held attempts whose lease ran out."""
+        statement = (
+            select(Job.execution_id, Job.key, Job.attempt, Job.claim_token)
+            .where(Job.status.in_(_HELD), Job.lease_until < db_now())
+            .where(Job.claim_token.is_not(None))
+            .order_by(Job.lease_until)
+            .limit(limit)
+        )
+        return await self._claims(statement)
+
+    async def held_by_others(self, boot_id: uuid.UUID) -> list[HeldClaim]:
+        """Held attempts that this process did not claim (embedded mode after a restart)."""
+        statement = select(Job.execution_id, Job.key, Job.attempt, Job.claim_token).where(
+            Job.status.in_(_HELD),
+            Job.claim_token.is_not(None),
+            or_(Job.worker_id.is_(None), Job.worker_id != boot_id),
+        )
+        return await self._claims(statement)
+
+    async def _claims(
+        self, statement: Select[uuid.UUID, str, int, uuid.UUID | None]
+    ) -> list[HeldClaim]:
+        rows = (await self._session.execute(statement)).all()
+        return [HeldClaim(*row[:3], token) for row in rows if (token := row[3]) is not None]
+
+    async def is_lost(self, job_id: uuid.UUID, token: uuid.UUID) -> bool:
+        """True when the lease of this very claim is over (looked at again under the lock)."""
+        statement = select(Job.id).where(
+            Job.id == job_id, Job.claim_token == token, Job.lease_until < db_now()
+        )
+        return (await self._session.execute(statement)).scalar_one_or_none() is not None
+
+    async def due_for_sweep(
+        self, *, limit: int
+    ) -> Sequence[tuple[uuid.UUID, uuid.UUID, int, str, float]]:
+        """Queued attempts whose message may be lost: id, execution, attempt, queue, age in s."""
+        statement = (
+            select(Job.id, Job.execution_id, Job.attempt, Job.queue, Job.queued_at, db_now())
+            .where(
+                Job.status == JobStatus.QUEUED,
+                Job.sweep_after <= db_now(),
+                or_(Job.not_before.is_(None), Job.not_before <= db_now()),
+            )
+            .order_by(Job.sweep_after)
+            .limit(limit)
+        )
+        rows = (await self._session.execute(statement)).all()
+        return [
+            (job_id, execution_id, attempt, queue or "", (now - (queued or now)).total_seconds())
+            for job_id, execution_id, attempt, queue, queued, now in rows
+        ]
+
+    async def postpone_sweep(self, job_id: uuid.UUID, *, attempt: int, seconds: float) -> bool:
+        """Look again later; False when the attempt is no longer queued or someone else did."""
+        statement = (
+            update(Job)
+            .where(
+                Job.id == job_id,
+                Job.attempt == attempt,
+                Job.status == JobStatus.QUEUED,
+                Job.sweep_after <= db_now(),
+            )
+            .values(sweep_after=db_now(seconds))
+            .execution_options(synchronize_session=False)
+        )
+        return _rowcount(await self._session.execute(statement)) == 1
+
+    async def job(self, job_id: uuid.UUID) -> Job:
+        """One job; the caller holds the lock of its execution."""
+        statement = select(Job).where(Job.id == job_id).execution_options(populate_existing=True)
+        return (await self._session.execute(statement)).scalar_one()
+
+    async def needed(self, job: Job) -> list[Job]:
+        """The jobs that this one needs, in order of creation."""
+        if not job.needs:
+            return []
+        statement = (
+            select(Job)
+            .where(
+                Job.execution_id == job.execution_id,
+                Job.job_id.in_(job.needs),
+                Job.parent.is_(None) if job.parent is None else Job.parent == job.parent,
+            )
+            .order_by(Job.position)
+        )
+        return list((await self._session.execute(statement)).scalars())
+
+    async def steps(self, job_id: uuid.UUID, attempt: int) -> list[Step]:
+        """The steps of one attempt, in order."""
+        statement = (
+            select(Step)
+            .where(Step.job_id == job_id, Step.attempt == attempt)
+            .order_by(Step.index, Step.try_number)
+        )
+        return list((await self._session.execute(statement)).scalars())
+
+    async def version(self, version_id: uuid.UUID) -> PipelineVersion:
+        """The text of a version (read once per process and version)."""
+        statement = select(PipelineVersion).where(PipelineVersion.id == version_id)
+        return (await self._session.execute(statement)).scalar_one()
+
+    async def archived(self, job_id: uuid.UUID) -> Sequence[JobAttempt]:
+        """The replaced attempts of a job, oldest first."""
+        statement = (
+            select(JobAttempt).where(JobAttempt.job_id == job_id).order_by(JobAttempt.attempt)
+        )
+        return list((await self._session.execute(statement)).scalars())
+
+    async def update_steps(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Change steps by id, one statement per step."""
+        for row in rows:
+            values = {name: value for name, value in row.items() if name != "id"}
+            await self._session.execute(
+                update(Step)
+                .where(Step.id == row["id"])
+                .values(**values)
+                .execution_options(synchronize_session=False)
+            )
+
+
+def _rowcount(result: Any) -> int:
+    return int(result.rowcount)

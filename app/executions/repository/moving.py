@@ -1,0 +1,112 @@
+"""What the interpreter reads and writes while it holds the lock of an execution."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, insert, select, update
+
+from app.core.clock import db_now
+from app.core.db import AsyncSession
+from app.executions.models import Execution, ExecutionEvent, Job, JobAttempt, Step
+
+
+class MovingRepository:
+    """Statements of engine transactions. Every writer locks the execution first."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def lock(self, execution_id: uuid.UUID) -> tuple[Execution, datetime] | None:
+        """The execution, locked until the end of the transaction, and the database's time."""
+        return await self._locked(Execution.id == execution_id)
+
+    async def lock_of_job(self, job_id: uuid.UUID) -> tuple[Execution, datetime] | None:
+        """The execution of a job, locked; the job itself is only read."""
+        mine = select(Job.execution_id).where(Job.id == job_id).scalar_subquery()
+        return await self._locked(Execution.id == mine)
+
+    async def _locked(self, condition: ColumnElement[bool]) -> tuple[Execution, datetime] | None:
+        statement = (
+            select(Execution, db_now())
+            .where(condition)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+        row = (await self._session.execute(statement)).one_or_none()
+        return None if row is None else (row[0], row[1])
+
+    async def jobs(self, execution_id: uuid.UUID) -> list[Job]:
+        """All jobs of a locked execution, in order of creation."""
+        statement = (
+            select(Job)
+            .where(Job.execution_id == execution_id)
+            .order_by(Job.position)
+            .execution_options(populate_existing=True)
+        )
+        return list((await self._session.execute(statement)).scalars())
+
+    async def insert_execution(self, values: Mapping[str, Any]) -> None:
+        """A new execution; its times are the database's."""
+        await self._session.execute(insert(Execution).values(created_at=db_now(), **values))
+
+    async def insert_jobs(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """New jobs, one statement."""
+        if rows:
+            await self._session.execute(insert(Job), list(rows))
+
+    async def update_job(self, job_id: uuid.UUID, values: Mapping[str, Any]) -> None:
+        """Change one job of a locked execution."""
+        await self._session.execute(
+            update(Job)
+            .where(Job.id == job_id)
+            .values(**values)
+            .execution_options(synchronize_session=False)
+        )
+
+    async def update_execution(self, execution_id: uuid.UUID, values: Mapping[str, Any]) -> None:
+        """Change a locked execution."""
+        await self._session.execute(
+            update(Execution)
+            .where(Execution.id == execution_id)
+            .values(**values)
+            .execution_options(synchronize_session=False)
+        )
+
+    async def archive(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Keep attempts that are about to be replaced."""
+        if rows:
+            await self._session.execute(insert(JobAttempt), list(rows))
+
+    async def append_events(
+        self, execution_id: uuid.UUID, rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Append to the history; `seq` is given by the caller, who holds the lock."""
+        if rows:
+            values = [{"execution_id": execution_id, **row} for row in rows]
+            await self._session.execute(insert(ExecutionEvent), values)
+
+    async def insert_steps(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """The steps of a claimed attempt, one statement."""
+        if rows:
+            await self._session.execute(insert(Step), list(rows))
+
+    async def end_open_steps(
+        self, job_ids: Sequence[uuid.UUID], *, status: str, reason: str
+    ) -> None:
+        """End the steps that a replaced or ended attempt left open; their logs are incomplete."""
+        statement = (
+            update(Step)
+            .where(Step.job_id.in_(job_ids), Step.status.in_(("pending", "running")))
+            .values(
+                status=status,
+                outcome=status,
+                conclusion=status,
+                reason=reason,
+                finished_at=db_now(),
+                complete=False,
+            )
+            .execution_options(synchronize_session=False)
+        )
+        await self._session.execute(statement)

@@ -1,0 +1,112 @@
+"""What a trigger reads and writes."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from app.core.clock import db_now
+from app.core.db import AsyncSession
+from app.executions.models import Execution, IdempotencyKey, Job
+from app.pipelines.models import Pipeline, PipelineVersion
+from app.projects.models import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A pipeline with the number that its next execution takes, and the version it runs."""
+
+    number: int
+    project_id: uuid.UUID
+    project_slug: str
+    pipeline_slug: str
+    pipeline_name: str
+    version_id: uuid.UUID
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a request with this Idempotency-Key was answered."""
+
+    digest: str
+    execution_id: uuid.UUID
+    number: int
+
+
+class StartRepository:
+    """Statements of a trigger; the pipeline's row is locked by counting."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def count(self, pipeline_id: uuid.UUID, *, version: int | None) -> Counted | None:
+        """Take the next number: the row stays locked, so numbers have no gaps and no twins."""
+        await self._session.execute(
+            update(Pipeline)
+            .where(Pipeline.id == pipeline_id)
+            .values(last_number=Pipeline.last_number + 1)
+            .execution_options(synchronize_session=False)
+        )
+        wanted = Pipeline.current_version if version is None else version
+        statement = (
+            select(
+                Pipeline.last_number,
+                Pipeline.project_id,
+                Project.slug,
+                Pipeline.slug,
+                Pipeline.name,
+                PipelineVersion.id,
+                db_now(),
+            )
+            .join(Project, Project.id == Pipeline.project_id)
+            .join(
+                PipelineVersion,
+                (PipelineVersion.pipeline_id == Pipeline.id) & (PipelineVersion.number == wanted),
+            )
+            .where(Pipeline.id == pipeline_id)
+        )
+        row = (await self._session.execute(statement)).one_or_none()
+        return None if row is None else Counted(*row)
+
+    async def version(self, version_id: uuid.UUID) -> tuple[str, Mapping[str, str]]:
+        """Text and called files of a version (read once per process and version)."""
+        statement = select(PipelineVersion.source, PipelineVersion.files).where(
+            PipelineVersion.id == version_id
+        )
+        source, files = (await self._session.execute(statement)).one()
+        return source, files
+
+    async def insert(self, values: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> None:
+        """The execution and its jobs: two statements for any number of jobs."""
+        await self._session.execute(insert(Execution).values(created_at=db_now(), **values))
+        if jobs:
+            await self._session.execute(insert(Job), list(jobs))
+
+    async def known(self, user_id: uuid.UUID, key: str) -> Known | None:
+        """The answer that this user's key stands for."""
+        statement = (
+            select(IdempotencyKey.digest, IdempotencyKey.execution_id, Execution.number)
+            .join(Execution, Execution.id == IdempotencyKey.execution_id)
+            .where(IdempotencyKey.user_id == user_id, IdempotencyKey.key == key)
+        )
+        row = (await self._session.execute(statement)).one_or_none()
+        return None if row is None else Known(*row)
+
+    async def remember(
+        self, user_id: uuid.UUID, key: str, *, digest: str, execution_id: uuid.UUID
+    ) -> None:
+        """Let the key stand for this execution; a twin that commits first wins (IntegrityError,
+        so the whole trigger is replayed and finds it)."""
+        await self._session.execute(
+            insert(IdempotencyKey).values(
+                user_id=user_id,
+                key=key,
+                digest=digest,
+                execution_id=execution_id,
+                created_at=db_now(),
+            )
+        )

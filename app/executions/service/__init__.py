@@ -1,0 +1,1 @@
+"""One file per verb. Everything that moves a job goes through `app.executions.interpreter`."""

@@ -1,0 +1,163 @@
+"""A worker takes a job: compare-and-set under the lock of its execution, steps written at once.
+
+Cost: lock the execution, read the job (and the jobs it needs), the claim, the steps, the events,
+the execution: 6 statements (7 with needs), one commit.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.core.clock import new_id
+from app.core.db import AsyncSession, Database
+from app.engine.definition import Definition, Job, Step
+from app.engine.machine import job_contexts
+from app.engine.machine.types import JobClaimed, Snapshot
+from app.engine.states import StepStatus
+from app.executions.interpreter import Locked, apply_claim
+from app.executions.locking import with_files
+from app.executions.models import Execution
+from app.executions.models import Job as JobRow
+from app.executions.nodes import node_of, snapshot_of
+from app.executions.repository.claims import ClaimRepository
+from app.executions.repository.moving import MovingRepository
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim holder needs to run the job. `steps` maps step indexes to row ids."""
+
+    execution_id: uuid.UUID
+    project_id: uuid.UUID
+    pipeline_id: uuid.UUID
+    user_id: uuid.UUID | None
+    job_id: uuid.UUID
+    attempt: int
+    token: uuid.UUID
+    key: str
+    name: str
+    number: int
+    definition: Definition
+    job: Job
+    contexts: Mapping[str, Any]
+    timeout_s: float
+    environment: str | None
+    workdir: str | None
+    cancel_level: int
+    has_group: bool
+    steps: Mapping[int, uuid.UUID]
+
+
+async def claim(
+    database: Database,
+    *,
+    job_id: uuid.UUID,
+    attempt: int,
+    token: uuid.UUID,
+    worker_id: uuid.UUID,
+    lease_s: float,
+) -> Claimed | None:
+    """Claim this attempt; None when there is nothing to do.
+
+    Parameters: `token` was made before the call. Calling again with the same token after an
+    unknown outcome answers the same claim. `lease_s` is in seconds.
+    Raises: Unavailable when the database is away.
+    """
+
+    async def take(session: AsyncSession) -> Claimed | None:
+        found = await MovingRepository(session).lock_of_job(job_id)
+        if found is None:
+            return None
+        execution, now = found
+        claims = ClaimRepository(session)
+        job = await claims.job(job_id)
+        if job.claim_token == token and job.attempt == attempt:
+            steps = {step.index: step.id for step in await claims.steps(job_id, attempt)}
+            locked = await _partial(session, execution, job, now)
+            return _claimed(locked, token, steps, cancel_level=job.cancel_level)
+        if job.status != "queued" or job.attempt != attempt:
+            return None
+        won = await claims.claim(
+            job_id=job_id, attempt=attempt, token=token, worker_id=worker_id, lease_s=lease_s
+        )
+        if not won:
+            return None
+        locked = await _partial(session, execution, job, now)
+        steps = await _insert_steps(session, locked)
+        await apply_claim(session, locked, JobClaimed(key=job.key, attempt=attempt))
+        return _claimed(locked, token, steps, cancel_level=0)
+
+    return await database.transact(take)
+
+
+async def _partial(
+    session: AsyncSession, execution: Execution, job: JobRow, now: datetime
+) -> Locked:
+    needed = await ClaimRepository(session).needed(job)
+    return await with_files(session, execution, [*needed, job], now=now, max_worker_lost=0)
+
+
+async def _insert_steps(session: AsyncSession, locked: Locked) -> dict[int, uuid.UUID]:
+    job = locked.jobs[-1]
+    definition = locked.files[tuple(job.path)].jobs[job.job_id]
+    steps = {step.index: new_id() for step in definition.steps}
+    rows: list[dict[str, Any]] = [
+        {
+            "id": steps[step.index],
+            "execution_id": job.execution_id,
+            "job_id": job.id,
+            "attempt": job.attempt,
+            "index": step.index,
+            "try_number": 1,
+            "step_id": step.id,
+            "name": step_name(step)[:500],
+            "status": StepStatus.PENDING,
+            "outputs": {},
+        }
+        for step in definition.steps
+    ]
+    await MovingRepository(session).insert_steps(rows)
+    return steps
+
+
+def step_name(step: Step) -> str:
+    """What a step is called when it has no name: as GitHub does."""
+    if step.name:
+        return step.name
+    if step.uses is not None:
+        return f"Run {step.uses}"
+    lines = (step.run or "").strip().splitlines()
+    return f"Run {lines[0]}" if lines else "Run"
+
+
+def _claimed(
+    locked: Locked, token: uuid.UUID, steps: Mapping[int, uuid.UUID], *, cancel_level: int
+) -> Claimed:
+    execution, job = locked.execution, locked.jobs[-1]
+    definition = locked.files[tuple(job.path)]
+    snapshot: Snapshot = snapshot_of(
+        execution, locked.jobs, contexts=locked.contexts, files=locked.files, max_worker_lost=0
+    )
+    return Claimed(
+        execution_id=execution.id,
+        project_id=execution.project_id,
+        pipeline_id=execution.pipeline_id,
+        user_id=execution.triggered_by,
+        job_id=job.id,
+        attempt=job.attempt,
+        token=token,
+        key=job.key,
+        name=job.name,
+        number=execution.number,
+        definition=definition,
+        job=definition.jobs[job.job_id],
+        contexts=job_contexts(snapshot, node_of(job)),
+        timeout_s=job.timeout_s,
+        environment=job.environment,
+        workdir=execution.workdir,
+        cancel_level=cancel_level,
+        has_group=job.concurrency_group is not None or execution.concurrency_group is not None,
+        steps=steps,
+    )

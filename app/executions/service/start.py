@@ -1,0 +1,286 @@
+"""Start an execution: one transaction, all rows inserted in bulk.
+
+Cost for any number of jobs: the pipeline's counter (2 statements), the execution, its jobs, its
+events, its messages and the idempotency key (one INSERT each); the version is read once per
+process. A concurrency group adds the group's row and its members.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.core.clock import new_id
+from app.core.db import AsyncSession, Database
+from app.engine.definition import Definition
+from app.engine.document import InvalidDefinition, InvalidInputs, coerce_inputs
+from app.engine.expressions import ExpressionError
+from app.engine.machine import advance
+from app.engine.machine.types import Decision, ExecutionStarted, Snapshot
+from app.engine.plan import InvalidPlan, Plan, plan
+from app.engine.states import ExecutionStatus
+from app.events import ExecutionChanged
+from app.executions.errors import (
+    DefinitionIsInvalid,
+    ExecutionNotFound,
+    IdempotencyKeyReused,
+    InputsAreInvalid,
+)
+from app.executions.github import github_context
+from app.executions.history import events_of, record
+from app.executions.interpreter import dispatches, do_commands, new_row, stand_in
+from app.executions.models import Execution
+from app.executions.repository.groups import GroupRepository
+from app.executions.repository.starting import Counted, StartRepository
+from app.executions.service.gates import cancel_members
+from app.pipelines.definitions import Parsed, parse_version, remembered
+
+WAITS_FOR_GROUP = "waits for its concurrency group"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What starts an execution. `version` None takes the pipeline's current one.
+
+    `idempotency_key` with `digest` (of the whole request) makes a second call by the same user
+    answer the first execution. `workdir` is the directory that `checkout` takes as it stands.
+    `only_job` leaves out what that job does not need.
+    """
+
+    pipeline_id: uuid.UUID
+    event: str = "workflow_dispatch"
+    version: int | None = None
+    ref: str | None = None
+    sha: str | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    user_id: uuid.UUID | None = None
+    actor: str = "ansflow"
+    only_job: str | None = None
+    workdir: str | None = None
+    idempotency_key: str | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The new execution, or the one that the same request started before."""
+
+    execution_id: uuid.UUID
+    number: int
+    is_new: bool
+
+
+async def start_execution(database: Database, trigger: Trigger, *, server_url: str) -> Started:
+    """Start an execution of a pipeline that the caller may run.
+
+    Raises: ExecutionNotFound (no such pipeline or version), InputsAreInvalid,
+    DefinitionIsInvalid (the plan cannot be made), IdempotencyKeyReused, Unavailable.
+    """
+
+    async def write(session: AsyncSession) -> Started:
+        known = await _known(session, trigger)
+        return known or await _start(session, trigger, server_url=server_url)
+
+    return await database.transact(write)
+
+
+async def _known(session: AsyncSession, trigger: Trigger) -> Started | None:
+    if trigger.idempotency_key is None or trigger.user_id is None:
+        return None
+    known = await StartRepository(session).known(trigger.user_id, trigger.idempotency_key)
+    if known is None:
+        return None
+    if known.digest != trigger.digest:
+        raise IdempotencyKeyReused("send another Idempotency-Key for another request")
+    return Started(known.execution_id, known.number, is_new=False)
+
+
+async def _start(session: AsyncSession, trigger: Trigger, *, server_url: str) -> Started:
+    repository = StartRepository(session)
+    counted = await repository.count(trigger.pipeline_id, version=trigger.version)
+    if counted is None:
+        raise ExecutionNotFound("there is no such pipeline or version")
+    parsed = remembered(counted.version_id)
+    if parsed is None:
+        source, called = await repository.version(counted.version_id)
+        parsed = _parse(counted.version_id, source, called)
+    draft = _Draft.of(trigger, counted, parsed, server_url=server_url)
+    holds = await _enter_group(session, draft)
+    decision = draft.decision
+    if holds:
+        decision = advance(draft.decision.snapshot, ExecutionStarted(), now=counted.now)
+    await _insert(session, draft, decision, holds=holds)
+    if trigger.idempotency_key is not None and trigger.user_id is not None:
+        await repository.remember(
+            trigger.user_id,
+            trigger.idempotency_key,
+            digest=trigger.digest or "",
+            execution_id=draft.execution.id,
+        )
+    return Started(draft.execution.id, draft.execution.number, is_new=True)
+
+
+def _parse(version_id: uuid.UUID, source: str, called: Mapping[str, str]) -> Parsed:
+    try:
+        return parse_version(version_id, source, called)
+    except (InvalidDefinition, InvalidPlan) as error:
+        raise DefinitionIsInvalid(str(error)) from error
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An execution before its rows exist."""
+
+    execution: Execution
+    decision: Decision
+    group_id: uuid.UUID | None = None
+
+    @classmethod
+    def of(cls, trigger: Trigger, counted: Counted, parsed: Parsed, *, server_url: str) -> "_Draft":
+        execution = _execution(trigger, counted, server_url=server_url)
+        only = None if trigger.only_job is None else (trigger.only_job,)
+        try:
+            execution.inputs = _inputs(trigger, parsed.definition)
+            contexts = _contexts(execution)
+            planned = plan(parsed.definition, contexts, files=parsed.files, only=only)
+        except InvalidInputs as error:
+            problems = [{"input": name, "message": text} for name, text in error.problems]
+            raise InputsAreInvalid(str(error), errors=problems) from error
+        except (InvalidPlan, ExpressionError) as error:
+            raise DefinitionIsInvalid(f"the pipeline cannot be planned: {error}") from error
+        _name(execution, parsed.definition, planned, counted)
+        snapshot = Snapshot(
+            status=ExecutionStatus.QUEUED,
+            nodes=planned.nodes,
+            contexts=contexts,
+            files=parsed.files,
+        )
+        return cls(execution, Decision(snapshot))
+
+
+def _inputs(trigger: Trigger, definition: Definition) -> dict[str, Any]:
+    if trigger.event != "workflow_dispatch" and not trigger.inputs:
+        return {}
+    return dict(coerce_inputs(definition.on.dispatch_inputs, trigger.inputs))
+
+
+def _name(execution: Execution, definition: Definition, planned: Plan, counted: Counted) -> None:
+    title = planned.run_name or definition.name or counted.pipeline_name
+    execution.title = title[:500]
+    execution.priority = definition.priority
+    group = planned.concurrency_group
+    execution.concurrency_group = group[:255] if group else None
+    execution.cancel_in_progress = planned.cancel_in_progress
+
+
+def _execution(trigger: Trigger, counted: Counted, *, server_url: str) -> Execution:
+    execution_id = new_id()
+    payload = dict(trigger.payload)
+    if trigger.event == "workflow_dispatch":
+        payload.setdefault("inputs", dict(trigger.inputs))
+    github = github_context(
+        event=trigger.event,
+        payload=payload,
+        ref=trigger.ref,
+        sha=trigger.sha,
+        actor=trigger.actor,
+        repository=_repository(payload, counted),
+        workflow=counted.pipeline_name,
+        execution_id=str(execution_id),
+        number=counted.number,
+        server_url=server_url,
+    )
+    return Execution(
+        id=execution_id,
+        project_id=counted.project_id,
+        pipeline_id=trigger.pipeline_id,
+        version_id=counted.version_id,
+        number=counted.number,
+        attempt=1,
+        event=trigger.event,
+        ref=trigger.ref,
+        sha=trigger.sha,
+        github=github,
+        vars=dict(trigger.variables),
+        triggered_by=trigger.user_id,
+        actor=trigger.actor,
+        cancel_requested=False,
+        cancel_in_progress=False,
+        workdir=trigger.workdir,
+    )
+
+
+def _repository(payload: Mapping[str, Any], counted: Counted) -> str:
+    repository = payload.get("repository")
+    name = repository.get("full_name") if isinstance(repository, Mapping) else None
+    return name if isinstance(name, str) else f"{counted.project_slug}/{counted.pipeline_slug}"
+
+
+def _contexts(execution: Execution) -> dict[str, Any]:
+    return {
+        "github": {**execution.github, "run_attempt": "1"},
+        "inputs": execution.inputs,
+        "vars": execution.vars,
+    }
+
+
+async def _enter_group(session: AsyncSession, draft: _Draft) -> bool:
+    """Lock the execution's concurrency group; True when it may run at once."""
+    execution = draft.execution
+    if execution.concurrency_group is None:
+        return True
+    groups = GroupRepository(session)
+    draft.group_id = await groups.lock(execution.project_id, execution.concurrency_group)
+    ended = set(await groups.ended_members(draft.group_id))
+    if ended:
+        await groups.remove(sorted(ended))
+    members = [one for one in await groups.members(draft.group_id) if one.id not in ended]
+    if members and execution.cancel_in_progress:
+        await cancel_members(session, members, by_execution_id=execution.id)
+    return not members
+
+
+_COLUMNS = tuple(
+    "id project_id pipeline_id version_id number attempt title event ref sha github vars inputs "  # noqa: SIM905  a list of twenty words reads worse
+    "triggered_by actor priority cancel_requested concurrency_group cancel_in_progress "
+    "workdir".split()
+)
+
+
+async def _insert(session: AsyncSession, draft: _Draft, decision: Decision, *, holds: bool) -> None:
+    execution, after = draft.execution, decision.snapshot
+    due = dispatches(decision)
+    rows = [
+        new_row(execution, node, position, due.get(node.key))
+        for position, node in enumerate(after.nodes)
+    ]
+    execution.seq = 1
+    names = {row["key"]: (row["id"], row["name"], row["attempt"]) for row in rows}
+    events = [_created(execution), *events_of(execution, decision.transitions, names)]
+    values = {name: getattr(execution, name) for name in _COLUMNS}
+    values |= {
+        "status": after.status if holds else ExecutionStatus.WAITING,
+        "reason": after.reason if holds else WAITS_FOR_GROUP,
+        "seq": len(events),
+    }
+    await StartRepository(session).insert(values, rows)
+    await record(session, execution, events, cause="ExecutionStarted")
+    if draft.group_id is not None:
+        await GroupRepository(session).add(
+            draft.group_id, execution_id=execution.id, job_id=None, attempt=1, holds=holds
+        )
+    jobs = {row["key"]: stand_in(row) for row in rows}
+    await do_commands(session, execution, jobs, decision)
+
+
+def _created(execution: Execution) -> ExecutionChanged:
+    return ExecutionChanged(
+        seq=1,
+        execution_id=execution.id,
+        pipeline_id=execution.pipeline_id,
+        project_id=execution.project_id,
+        number=execution.number,
+        status=ExecutionStatus.QUEUED,
+    )

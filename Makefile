@@ -18,10 +18,9 @@ test: setup ## run the tests (ARGS=… goes to pytest)
 	@$(PY) -m tests.services run -- $(PY) -m pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
 
 check: setup ## lint, formatting, types, import contracts
-	@.venv/bin/ruff check
-	@.venv/bin/ruff format --check
-	@.venv/bin/mypy
-	@.venv/bin/lint-imports
+	@failed=0; for step in "ruff check" "ruff format --check" mypy lint-imports; do \
+		.venv/bin/$$step || failed=1; \
+	done; exit $$failed
 
 fmt: setup ## format, and fix what can be fixed
 	@.venv/bin/ruff format

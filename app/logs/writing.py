@@ -6,8 +6,9 @@ A chunk is one INSERT … SELECT that inserts nothing when the token no longer h
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
-from sqlalchemy import bindparam, insert, literal, select
+from sqlalchemy import CursorResult, bindparam, insert, literal, select
 from sqlalchemy.exc import IntegrityError
 
 from app.core.clock import db_now
@@ -85,33 +86,5 @@ async def _insert(
         bindparam("chunk_times", chunk.times, MediumBlob()),
         db_now(),
     ).where(Job.id == job_id, Job.claim_token == token)
-    result = await session.execute(
-        insert(LogChunk.__table__).from_select(columns, held)  # type: ignore[arg-type]  a table
-    )
-    return int(result.rowcount) == 1  # type: ignore[attr-defined]  an INSERT has a row count
-
-
-async def _missing(database: Database, chunks: Sequence[ChunkRow]) -> list[ChunkRow]:
-    async with database.read() as session:
-        rows = await session.execute(
-            select(LogChunk.step_id, LogChunk.number, LogChunk.digest).where(
-                LogChunk.step_id.in_({chunk.step_id for chunk in chunks}),
-                LogChunk.number.in_({chunk.number for chunk in chunks}),
-            )
-        )
-        stored = {(step_id, number): bytes(digest) for step_id, number, digest in rows}
-    return [chunk for chunk in chunks if stored.get((chunk.step_id, chunk.number)) != chunk.digest]
-
-
-def _event(job_id: uuid.UUID, chunk: ChunkRow) -> LogWritten:
-    return log_written(
-        job_id=job_id,
-        step_id=chunk.step_id,
-        index=chunk.index,
-        attempt=chunk.attempt,
-        first_line=chunk.first_line,
-        line_count=chunk.line_count,
-        raw_bytes=chunk.raw_bytes,
-        data=chunk.data,
-        times=chunk.times,
-    )
+    result = await session.execute(insert(LogChunk).from_select(columns, held))
+    return cast(CursorResult[Any], result).rowcount == 1

@@ -1,5 +1,6 @@
 """The runner's ports over the database: a claimed job, its reporter, its log store."""
 
+import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -54,10 +55,18 @@ class ClaimHolder:
         self._max_worker_lost = max_worker_lost
         self._steps = {(index, 1): step_id for index, step_id in claimed.steps.items()}
         self._stored = set(self._steps)
+        self._inserting = asyncio.Lock()
         self.offset = timedelta()
 
     async def steps_changed(self, updates: Sequence[StepUpdate]) -> None:
         """See `Reporter.steps_changed`."""
+        if all((update.index, update.attempt) in self._stored for update in updates):
+            await self._change(updates)
+        else:
+            async with self._inserting:
+                await self._change(updates)
+
+    async def _change(self, updates: Sequence[StepUpdate]) -> None:
         rows = [self._row(update) for update in updates]
         try:
             held = await change_steps(
@@ -107,6 +116,8 @@ class ClaimHolder:
 
     async def write(self, chunks: Sequence[Chunk]) -> None:
         """See `LogStore.write`."""
+        for chunk in chunks:
+            await self._have_row(chunk)
         rows = [self._chunk(chunk) for chunk in chunks]
         try:
             held = await write_chunks(
@@ -116,6 +127,21 @@ class ClaimHolder:
             raise Unavailable from error
         if not held:
             raise Replaced
+
+    async def _have_row(self, chunk: Chunk) -> None:
+        # A retried or a post step may print before its first report is stored.
+        key = (chunk.step_index, chunk.step_attempt)
+        if key in self._stored:
+            return
+        async with self._inserting:
+            if key not in self._stored:
+                update = StepUpdate(
+                    index=chunk.step_index,
+                    attempt=chunk.step_attempt,
+                    name=f"Step {chunk.step_index + 1}",
+                    status=StepStatus.RUNNING,
+                )
+                await self._change([update])
 
     def _step_id(self, index: int, attempt: int) -> uuid.UUID:
         return self._steps.setdefault((index, attempt), new_id())

@@ -88,3 +88,29 @@ async def _insert(
     ).where(Job.id == job_id, Job.claim_token == token)
     result = await session.execute(insert(LogChunk).from_select(columns, held))
     return cast(CursorResult[Any], result).rowcount == 1
+
+
+async def _missing(database: Database, chunks: Sequence[ChunkRow]) -> list[ChunkRow]:
+    async with database.read() as session:
+        rows = await session.execute(
+            select(LogChunk.step_id, LogChunk.number, LogChunk.digest).where(
+                LogChunk.step_id.in_({chunk.step_id for chunk in chunks}),
+                LogChunk.number.in_({chunk.number for chunk in chunks}),
+            )
+        )
+        stored = {(step_id, number): bytes(digest) for step_id, number, digest in rows}
+    return [chunk for chunk in chunks if stored.get((chunk.step_id, chunk.number)) != chunk.digest]
+
+
+def _event(job_id: uuid.UUID, chunk: ChunkRow) -> LogWritten:
+    return log_written(
+        job_id=job_id,
+        step_id=chunk.step_id,
+        index=chunk.index,
+        attempt=chunk.attempt,
+        first_line=chunk.first_line,
+        line_count=chunk.line_count,
+        raw_bytes=chunk.raw_bytes,
+        data=chunk.data,
+        times=chunk.times,
+    )

@@ -18,11 +18,11 @@ from app.engine.states import JobStatus, StepStatus
 Level = Literal["notice", "warning", "error"]
 
 
-class Replaced(Exception):  # noqa: N818 -- it says what is true, as all our errors do
+class Replaced(Exception):
     """The claim was lost: another attempt owns this job. Kill, write nothing more, stop."""
 
 
-class Unavailable(Exception):  # noqa: N818 -- it says what is true, as all our errors do
+class Unavailable(Exception):
     """The store cannot be reached now; the same call may be made again, with the same result."""
 
 
@@ -123,6 +123,8 @@ class JobResult:
     annotations: Sequence[Annotation] = ()
     handed_back: bool = False
     """True: the worker shut down before the job could end; it is to be queued again."""
+    lost: bool = False
+    """True: the guard killed the processes while this worker hung; as if the worker was lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,33 @@
+"""A host executor per test, with its work folder where every account may pass."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.workers.runner.memory import Bench
+from workers.executors.host import HostExecutor, harden_this_process
+
+
+@pytest.fixture
+def work_root() -> Iterator[Path]:
+    # Not `tmp_path`: pytest makes that 0700, and jobs of root run as other accounts.
+    folder = Path(tempfile.mkdtemp(prefix="ansflow-test-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def executor(work_root: Path) -> Iterator[HostExecutor]:
+    harden_this_process()
+    executor = HostExecutor(work_root)
+    yield executor
+    executor.close()
+
+
+@pytest.fixture
+def bench(executor: HostExecutor) -> Bench:
+    return Bench(executor)

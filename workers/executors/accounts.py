@@ -1,0 +1,68 @@
+"""Numeric accounts for jobs: one per running job of this host, so that siblings cannot meet.
+
+The accounts need no entry in /etc/passwd. A worker process holds a block of them through a file
+lock; the guard inherits the lock, so a block is free only after everything in it was killed.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+from workers.executors.base import Account, CannotStart
+
+FIRST_UID = 64000
+BLOCK = 32
+BLOCKS = 31
+LOCK_FOLDER = Path("/run/ansflow/accounts")
+
+
+class Accounts:
+    """The accounts that this worker process may give to its jobs; only for root."""
+
+    def __init__(self, folder: Path = LOCK_FOLDER) -> None:
+        self._folder = folder
+        self._locks: list[int] = []
+        self._free: list[int] = []
+        self._add_block()
+
+    @property
+    def locks(self) -> tuple[int, ...]:
+        """The descriptors that the guard has to hold."""
+        return tuple(self._locks)
+
+    def take(self) -> Account:
+        """An account that no running job has.
+
+        Raises:
+            CannotStart: all are in use.
+        """
+        if not self._free:
+            raise CannotStart(f"All {BLOCK} accounts of this worker are in use by other jobs.")
+        uid = self._free.pop(0)
+        return Account(uid, uid)
+
+    def give_back(self, account: Account) -> None:
+        """The account has no process any more. It goes to the end of the row."""
+        self._free.append(account.uid)
+
+    def close(self) -> None:
+        for lock in self._locks:
+            os.close(lock)
+        self._locks.clear()
+
+    def _add_block(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for block in range(BLOCKS):
+            descriptor = os.open(
+                self._folder / f"block-{block}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+                continue
+            self._locks.append(descriptor)
+            first = FIRST_UID + block * BLOCK
+            self._free.extend(range(first, first + BLOCK))
+            return
+        raise CannotStart(f"{BLOCKS} worker processes of this host hold all job accounts.")

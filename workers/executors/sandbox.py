@@ -1,0 +1,219 @@
+"""One job's folders and processes on this machine."""
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workers.executors.base import Account, CannotStart, Command, JobPaths
+from workers.executors.process import HostProcess
+from workers.guard_process import Job as GuardedJob
+from workers.guard_process import kill_pass, members, processes
+
+if TYPE_CHECKING:
+    from workers.executors.host import HostExecutor
+
+KILL_POLL_S = 0.005
+PIPE_SIZE = 1 << 20
+
+
+class HostSandbox:
+    """See `executors.base.Sandbox`."""
+
+    def __init__(
+        self,
+        executor: "HostExecutor",
+        guarded: GuardedJob,
+        paths: JobPaths,
+        account: Account | None,
+    ) -> None:
+        self.paths = paths
+        self.account = account
+        self.marker = guarded.marker
+        self.search_path = executor.search_path
+        self._executor = executor
+        self._guarded = guarded
+        self._started: list[HostProcess] = []
+        self._own: set[int] = set()
+
+    @property
+    def was_killed(self) -> bool:
+        """See `executors.base.Sandbox.was_killed`."""
+        guard = self._executor.guard
+        return guard is not None and guard.has_killed(self.marker)
+
+    @property
+    def account_variables(self) -> Mapping[str, str]:
+        """See `executors.base.Sandbox.account_variables`."""
+        if self.account:
+            name, home = f"job-{self.account.uid}", str(self.paths.home)
+        else:
+            name, home = _own_account()
+        return {"HOME": home, "USER": name, "LOGNAME": name}
+
+    def start(self, command: Command) -> HostProcess:
+        """See `executors.base.Sandbox.start`."""
+        program = self._find(command)
+        prefix = self._executor.prefix(self.account)
+        reading, writing = os.pipe2(os.O_CLOEXEC)
+        try:
+            os.set_blocking(reading, False)
+            # A small pipe (the user has many open) only costs speed.
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+            popen = subprocess.Popen(  # noqa: S603  running what the pipeline says is the purpose
+                [*prefix, program, *command.argv[1:]],
+                cwd=command.cwd,
+                env=command.env,
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                start_new_session=True,
+            )
+            process = HostProcess(popen, reading)
+        except OSError as error:
+            os.close(reading)
+            raise CannotStart(_why(error, command)) from None
+        finally:
+            os.close(writing)
+        self._started.append(process)
+        self._own.add(process.pid)
+        self._guarded.group = process.pid
+        if self._executor.guard is not None:
+            self._executor.guard.group(self.marker, process.pid)
+        return process
+
+    def write_file(self, name: str, content: bytes) -> Path:
+        """See `executors.base.Sandbox.write_file`."""
+        path = self.paths.commands / name
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            if self.account:
+                os.fchown(descriptor, self.account.uid, self.account.gid)
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(content)
+        finally:
+            os.close(descriptor)
+        return path
+
+    def read_file(self, path: Path, limit: int) -> bytes:
+        """See `executors.base.Sandbox.read_file`."""
+        with open(self.open_file(path), "rb") as file:
+            return file.read(limit + 1)
+
+    def open_file(self, path: Path) -> int:
+        """See `executors.base.Sandbox.open_file`."""
+        # First a handle that opens nothing: a link of the job's could lead to any device.
+        handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        try:
+            status = os.fstat(handle)
+            foreign = self.account is not None and status.st_uid != self.account.uid
+            if foreign or not stat.S_ISREG(status.st_mode):
+                raise FileNotFoundError(errno.ENOENT, "Not a file of this job", str(path))
+            return os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            os.close(handle)
+
+    async def close(self) -> None:
+        """See `executors.base.Sandbox.close`."""
+        await self._kill_all()
+        for process in self._started:
+            process.release()
+        if self._guarded.keep:
+            _open_to_owner(self.paths)
+        else:
+            await asyncio.to_thread(shutil.rmtree, self.paths.root, ignore_errors=True)
+        self._executor.closed(self)
+
+    async def _kill_all(self) -> None:
+        """Also what left its group, its session and its parents."""
+        # Nothing tells when processes end that are not this process's children.
+        while not kill_pass(self._guarded):  # noqa: ASYNC110
+            await asyncio.sleep(KILL_POLL_S)
+        if self.account is None and len(self._executor.sandboxes) == 1:
+            self._kill_strays()
+        for entry in members(self._guarded):
+            if entry.dead and entry.pid not in self._own:
+                reap(entry.pid)
+
+    def _kill_strays(self) -> None:
+        """Kill daemons that also cleared their environment.
+
+        Not as root only where they come from tells whose they are: this process inherited them
+        (it is the subreaper), it did not start them, and no other job is open here.
+        """
+        guard = self._executor.guard
+        ours = {os.getpid(), guard.pid if guard else 0, *self._own}
+        session = os.getsid(0)
+        for entry in processes():
+            if entry.parent == os.getpid() and entry.session != session and entry.pid not in ours:
+                stray = GuardedJob(self.marker, None, "", group=entry.group)
+                while not entry.dead and not kill_pass(stray):
+                    pass
+                reap(entry.pid)
+
+    def _find(self, command: Command) -> str:
+        name = command.argv[0]
+        if not command.cwd.is_dir():
+            raise CannotStart(f"The working directory {command.cwd} does not exist.")
+        found = shutil.which(name, path=command.env.get("PATH", self.search_path))
+        if found is None:
+            raise CannotStart(f"The command {name!r} does not exist on this worker.")
+        return found
+
+
+def reap(pid: int) -> None:
+    """Take the exit status of an orphan that this process inherited."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+
+
+def make_folders(work_root: Path, root: Path, account: Account | None) -> JobPaths:
+    """Make the folders of a job. `root` belongs to the worker, what the job may change to it."""
+    paths = JobPaths(
+        root, root / "work", root / "temp", root / "home", root / "tools", root / "commands"
+    )
+    if not work_root.is_dir():
+        work_root.mkdir(parents=True, mode=0o711)
+        work_root.chmod(0o711)
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(mode=0o700)
+    for folder in (paths.workspace, paths.temp, paths.home, paths.tools):
+        folder.mkdir(mode=0o700)
+        if account:
+            os.chown(folder, account.uid, account.gid)
+    paths.commands.mkdir(mode=0o700)
+    if account:
+        # The job passes through by its group and cannot list, add, replace or remove anything.
+        for folder in (root, paths.commands):
+            os.chown(folder, 0, account.gid)
+            folder.chmod(0o710)
+    return paths
+
+
+def _open_to_owner(paths: JobPaths) -> None:
+    paths.root.chmod(0o700)
+
+
+def _own_account() -> tuple[str, str]:
+    try:
+        entry = pwd.getpwuid(os.getuid())
+    except KeyError:
+        # A container may run as a number that nobody named.
+        return str(os.getuid()), os.environ.get("HOME", "/")
+    return entry.pw_name, os.environ.get("HOME", entry.pw_dir)
+
+
+def _why(error: OSError, command: Command) -> str:
+    if error.errno == errno.E2BIG:
+        return "The environment of the step is too large for the system (E2BIG)."
+    return f"{command.argv[0]} cannot be started: {error.strerror}."

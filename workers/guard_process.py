@@ -1,0 +1,262 @@
+"""The guard: kills what a worker leaves when it dies, hangs or is stopped.
+
+Run by path with `python -I -S`, so that it starts fast, needs nothing but the standard library and
+cannot fail with the worker. Its functions that find and kill processes serve the worker too.
+
+It reads lines from standard input: `beat`, `job <json>`, `group <marker> <pgid>`, `done <marker>`.
+At end-of-file, or when nothing came for `beat_timeout_s`, it kills every process of every open job
+until none is left, after it announced `killing <marker>`; at end-of-file it then removes the
+folders and ends. The state file names the open jobs, for the next guard, if this one dies as well.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+LOWEST_UID = 1000
+MARKER_VARIABLE = "ANSFLOW_JOB_MARKER"
+_MARKER_PREFIX = f"{MARKER_VARIABLE}=".encode()
+_STATUS = re.compile(
+    rb"^State:\t(.).*?^PPid:\t(\d+).*?^Uid:\t(\d+)\t(\d+).*?^NSpgid:\t(\d+).*?^NSsid:\t(\d+)",
+    re.MULTILINE | re.DOTALL,
+)
+_STOP_PASSES = 20
+
+
+class Job:
+    """What is known of an open job: how to tell its processes and its folder."""
+
+    def __init__(
+        self, marker: str, uid: int | None, root: str, keep: bool = False, group: int | None = None
+    ) -> None:
+        if uid is not None and uid < LOWEST_UID:
+            raise ValueError(f"uid {uid} is no account of a job")
+        self.marker = marker
+        self.uid = uid
+        self.root = root
+        self.keep = keep
+        self.group = group
+
+
+class Entry:
+    """One process, as /proc shows it."""
+
+    __slots__ = ("dead", "group", "parent", "pid", "session", "uids")
+
+    def __init__(self, pid: int, found: "re.Match[bytes]"):
+        self.pid = pid
+        self.dead = found[1] in b"ZX"
+        self.parent = int(found[2])
+        self.uids = int(found[3]), int(found[4])
+        self.group = int(found[5])
+        self.session = int(found[6])
+
+
+def processes() -> Iterator[Entry]:
+    """All processes of this machine that /proc shows, kernel threads excepted."""
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        status = _read(f"/proc/{name}/status", 4096)
+        found = _STATUS.search(status)
+        if found is None or found[2] == b"2":
+            continue
+        yield Entry(int(name), found)
+
+
+def members(job: Job, seen: Iterable[Entry] | None = None) -> list[Entry]:
+    """The processes of a job: by account, marker and group, and all their descendants."""
+    entries = {entry.pid: entry for entry in (processes() if seen is None else seen)}
+    own = os.getpid()
+    entries.pop(own, None)
+    found = {pid for pid, entry in entries.items() if _belongs(job, entry)}
+    children: dict[int, list[int]] = {}
+    for pid, entry in entries.items():
+        children.setdefault(entry.parent, []).append(pid)
+    todo = list(found)
+    while todo:
+        for child in children.get(todo.pop(), ()):
+            if child not in found:
+                found.add(child)
+                todo.append(child)
+    return [entries[pid] for pid in found]
+
+
+def kill_pass(job: Job) -> bool:
+    """Kill every process of the job that is there now; True when none was left alive.
+
+    All are stopped first, again and again until no new one appears: a process that forks faster
+    than it is found cannot escape.
+    """
+    stopped: set[int] = set()
+    for _ in range(_STOP_PASSES):
+        alive = [entry.pid for entry in members(job) if not entry.dead]
+        new = [pid for pid in alive if pid not in stopped]
+        if not new:
+            break
+        for pid in new:
+            _signal(pid, signal.SIGSTOP)
+        stopped.update(new)
+    for pid in stopped:
+        _signal(pid, signal.SIGKILL)
+    return not stopped
+
+
+def _belongs(job: Job, entry: Entry) -> bool:
+    # The group also finds a process of root that is about to become the job's account.
+    if job.group is not None and entry.group == job.group:
+        return True
+    if job.uid is not None:
+        return job.uid in entry.uids
+    return job.marker == marker_of(entry.pid)
+
+
+def marker_of(pid: int) -> str | None:
+    """The marker of the job that this process was started by, if it may be read."""
+    for variable in _read(f"/proc/{pid}/environ", 1 << 20).split(b"\0"):
+        if variable.startswith(_MARKER_PREFIX):
+            return variable[len(_MARKER_PREFIX) :].decode("ascii", "replace")
+    return None
+
+
+def _read(path: str, limit: int) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(descriptor, limit)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def _signal(pid: int, number: int) -> None:
+    # Never a group or "all": the one process that was just looked at.
+    if pid > 1:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+class Guard:
+    """The loop of the guard process."""
+
+    def __init__(self, state_path: str, beat_timeout_s: float) -> None:
+        self.state_path = state_path
+        self.beat_timeout_s = beat_timeout_s
+        self.jobs: dict[str, Job] = {}
+        self.announced: set[str] = set()
+        self.state = os.open(state_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self.state, fcntl.LOCK_EX)
+
+    def run(self) -> None:
+        buffer = b""
+        while True:
+            ready, _, _ = select.select([0], [], [], self.beat_timeout_s)
+            if not ready:
+                self.kill_all()
+                continue
+            data = os.read(0, 65536)
+            if not data:
+                break
+            *lines, buffer = (buffer + data).split(b"\n")
+            changes = [line.decode() for line in lines if line != b"beat"]
+            for line in changes:
+                self.take(line)
+            if changes:
+                self.save()
+        self.kill_all()
+        for job in self.jobs.values():
+            remove(job)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.state_path)
+
+    def take(self, line: str) -> None:
+        word, _, rest = line.partition(" ")
+        if word == "job":
+            job = Job(**json.loads(rest))
+            self.jobs[job.marker] = job
+        elif word == "group":
+            marker, _, group = rest.partition(" ")
+            if marker in self.jobs:
+                self.jobs[marker].group = int(group)
+        elif word == "done":
+            self.jobs.pop(rest, None)
+
+    def save(self) -> None:
+        text = json.dumps({"boot": boot_id(), "jobs": [vars(job) for job in self.jobs.values()]})
+        os.ftruncate(self.state, 0)
+        os.pwrite(self.state, text.encode(), 0)
+
+    def kill_all(self) -> None:
+        for job in self.jobs.values():
+            if job.marker not in self.announced:
+                self.announced.add(job.marker)
+                # Announced before: a worker that wakes up must not take this for a failed step.
+                # It may be gone, too.
+                with contextlib.suppress(OSError):
+                    os.write(1, f"killing {job.marker}\n".encode())
+            kill_until_empty(job)
+
+
+def kill_until_empty(job: Job) -> None:
+    """Return only when no process of the job is left."""
+    while not kill_pass(job):
+        time.sleep(0.01)
+
+
+def remove(job: Job) -> None:
+    """Remove the folder of a job, unless it is to be kept."""
+    if not job.keep:
+        shutil.rmtree(job.root, ignore_errors=True)
+
+
+def boot_id() -> str:
+    return _read("/proc/sys/kernel/random/boot_id", 64).decode().strip()
+
+
+def clean_up_after_the_dead(folder: str) -> None:
+    """Kill and remove what guards that no longer live had open."""
+    for name in os.listdir(folder):
+        if not name.endswith(".guard"):
+            continue
+        path = os.path.join(folder, name)
+        with contextlib.suppress(OSError), open(path, "r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with contextlib.suppress(ValueError):
+                _finish_off(json.loads(file.read() or b"{}"))
+            os.unlink(path)
+
+
+def _finish_off(state: dict[str, Any]) -> None:
+    same_boot = state.get("boot") == boot_id()
+    for fields in state.get("jobs", []):
+        job = Job(**fields)
+        if not same_boot:
+            job.group = None
+        kill_until_empty(job)
+        remove(job)
+
+
+def main() -> None:
+    folder, name, beat_timeout_s = sys.argv[1:4]
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    clean_up_after_the_dead(folder)
+    guard = Guard(os.path.join(folder, f"{name}.guard"), float(beat_timeout_s))
+    os.write(1, b"ready\n")
+    guard.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""Runs one assignment from beginning to end."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from app.engine.definition import RunDefaults
+from app.engine.expressions import to_text
+from app.engine.states import JobStatus
+from workers.executors.base import CannotStart, Executor, Sandbox, SandboxRequest
+from workers.runner.coalescing import Delivery
+from workers.runner.environment import fixed_variables, inherited, runner_context
+from workers.runner.masking import Masker
+from workers.runner.ports import (
+    Annotation,
+    Assignment,
+    CancelSignal,
+    JobResult,
+    LogStore,
+    Replaced,
+    Reporter,
+)
+from workers.runner.run import JobRun
+from workers.runner.scope import EvaluationFailed, Scope
+from workers.runner.settings import RunnerSettings
+from workers.runner.steps import run_step, skip_step
+from workers.runner.stopping import Cause, Stopper
+
+
+async def run_job(
+    assignment: Assignment,
+    *,
+    reporter: Reporter,
+    logs: LogStore,
+    executor: Executor,
+    cancel: CancelSignal,
+    settings: RunnerSettings | None = None,
+) -> JobResult:
+    """Run a claimed job: workspace, steps in order, logs, result. Nothing of it is left running.
+
+    The result was stored through `reporter.finish` when this returns.
+
+    Raises:
+        Replaced: the claim was lost; every process of the job was killed, nothing more was written.
+    """
+    settings = settings or RunnerSettings()
+    marker = secrets.token_hex(16)
+    name = f"{assignment.job_id.hex}-{assignment.attempt}-{marker[:8]}"
+    if assignment.cancel_requested and not cancel.requested:
+        cancel.request("The execution was cancelled.")
+    try:
+        sandbox = await executor.open(SandboxRequest(name, marker, assignment.keep_workspace))
+    except CannotStart as error:
+        result = JobResult(JobStatus.FAILURE, str(error))
+        await reporter.finish(result)
+        return result
+    spool = executor.spool_folder / f"{name}.spool"
+    stopper = Stopper(cancel, timeout_s=assignment.timeout_s, cleanup_s=settings.cleanup_s)
+    delivery = Delivery(
+        reporter, logs, spool, max_spool_bytes=settings.max_spool_bytes, on_lost=stopper.lose
+    )
+    try:
+        try:
+            run = _prepare(assignment, sandbox, marker, delivery, stopper, settings)
+            result = await _run(run)
+        finally:
+            await sandbox.close()
+        if cancel.handing_back and stopper.over is Cause.FORCED:
+            result = JobResult(JobStatus.CANCELLED, cancel.reason, handed_back=True)
+        if sandbox.was_killed:
+            result = JobResult(JobStatus.FAILURE, "The worker did not respond.", lost=True)
+        await delivery.finish(result)
+        return result
+    finally:
+        await stopper.close()
+        await delivery.close()
+
+
+def _prepare(
+    assignment: Assignment,
+    sandbox: Sandbox,
+    marker: str,
+    delivery: Delivery,
+    stopper: Stopper,
+    settings: RunnerSettings,
+) -> JobRun:
+    github = dict(assignment.contexts.get("github") or {})
+    event = sandbox.write_file("event.json", json.dumps(github.get("event") or {}).encode())
+    github |= {
+        "workspace": str(sandbox.paths.workspace),
+        "event_path": str(event),
+        "job": assignment.job.id,
+        "action": "__run",
+        "token": github.get("token") or assignment.secrets.get("GITHUB_TOKEN", ""),
+    }
+    runner = runner_context(sandbox, settings.worker_name, assignment.debug)
+    fixed: dict[str, Any] = {
+        key: assignment.contexts.get(key) or {}
+        for key in ("inputs", "vars", "needs", "matrix", "strategy")
+    }
+    fixed |= {"secrets": dict(assignment.secrets), "runner": runner}
+    scope = Scope(fixed, github, sandbox, is_cancelled=lambda: stopper.cancelled is not None)
+    base = {**inherited(settings.pass_on), **sandbox.account_variables}
+    return JobRun(
+        assignment,
+        sandbox,
+        Masker(assignment.secrets.values()),
+        delivery,
+        stopper,
+        settings,
+        scope,
+        base,
+        fixed_variables(assignment, sandbox, marker, github, runner),
+    )
+
+
+async def _run(run: JobRun) -> JobResult:
+    job, definition = run.assignment.job, run.assignment.definition
+    try:
+        run.scope.env.update(await run.scope.texts(definition.env, "env"))
+        run.scope.env.update(await run.scope.texts(job.env, f"jobs.{job.id}.env"))
+    except EvaluationFailed as error:
+        run.scope.failed = True
+        run.first_failure = str(error)
+    defaults = RunDefaults(
+        job.defaults.shell or definition.defaults.shell,
+        job.defaults.working_directory or definition.defaults.working_directory,
+    )
+    broken = run.first_failure
+    for step in job.steps:
+        if run.stopper.over is not None:
+            skip_step(run, step, _why_over(run.stopper.over))
+        elif broken:
+            skip_step(run, step, broken)
+        else:
+            await run_step(run, step, defaults)
+    if run.stopper.over is Cause.LOST:
+        raise Replaced
+    return await _result(run)
+
+
+def _why_over(cause: Cause) -> str:
+    if cause is Cause.CLEANUP_TIMED_OUT:
+        return "The time for steps after a cancel or time-out was over."
+    return "The job was cancelled at once."
+
+
+async def _result(run: JobRun) -> JobResult:
+    status, reason = _status(run)
+    outputs: Mapping[str, str] = {}
+    url = None
+    try:
+        outputs = await _outputs(run)
+        environment = run.assignment.job.environment
+        if environment is not None and environment.url is not None:
+            url = run.masker.text(await run.scope.text(environment.url, "environment.url"))
+    except EvaluationFailed as error:
+        if status is JobStatus.SUCCESS:
+            status, reason = JobStatus.FAILURE, str(error)
+    reason = None if reason is None else run.masker.text(reason)
+    return JobResult(status, reason, outputs, url, tuple(run.annotations))
+
+
+def _status(run: JobRun) -> tuple[JobStatus, str | None]:
+    match run.stopper.cancelled:
+        case Cause.JOB_TIMED_OUT:
+            minutes = run.assignment.timeout_s / 60
+            return JobStatus.TIMED_OUT, f"The job reached its time-out of {minutes:g} minutes."
+        case None:
+            if run.scope.failed:
+                return JobStatus.FAILURE, run.first_failure
+            return JobStatus.SUCCESS, None
+        case _:
+            return JobStatus.CANCELLED, "The job was cancelled."
+
+
+async def _outputs(run: JobRun) -> Mapping[str, str]:
+    kept: dict[str, str] = {}
+    for name, value in run.assignment.job.outputs.items():
+        text = to_text(await run.scope.value(value, f"outputs.{name}"))
+        if run.masker.text(text) == text:
+            kept[name] = text
+        else:
+            # As GitHub does: a job that needs this one must not get a secret, nor a wrong value.
+            message = f"The output {name!r} was left out: it may contain a secret."
+            run.annotations.append(Annotation(-1, "warning", message))
+    return kept

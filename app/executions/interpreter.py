@@ -8,7 +8,7 @@ process's memory, since a version never changes.
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from app.core.clock import db_now, new_id
@@ -36,7 +36,7 @@ from app.jobs.outbox import Queued, enqueue_all
 from app.jobs.queues import queue_for
 from app.pipelines.definitions import Files
 
-SWEEP_FIRST_S = 60.0
+SWEEP_FIRST = timedelta(seconds=60)
 """How long a job may be queued before the sweep looks whether its message was lost."""
 
 
@@ -92,7 +92,8 @@ async def _write_nodes(
         before = old.get(node.key)
         if before is None:
             position += 1
-            created.append(new_row(locked.execution, node, position, dispatched.get(node.key)))
+            due = dispatched.get(node.key)
+            created.append(new_row(locked.execution, node, position, due, now=locked.now))
         elif node is not before and node != before:
             job = locked.by_key[node.key]
             if node.attempt != before.attempt:
@@ -122,9 +123,9 @@ def stand_in(row: Mapping[str, Any]) -> Job:
 
 
 def new_row(
-    execution: Execution, node: Node, position: int, dispatch: Dispatch | None
+    execution: Execution, node: Node, position: int, dispatch: Dispatch | None, *, now: datetime
 ) -> dict[str, Any]:
-    """The row of a new node; queued ones have their queue."""
+    """The row of a new node; queued ones have their queue. `now` is the database's time."""
     values = row_values(node, job_id=new_id(), execution_id=execution.id, position=position)
     queue = None
     if dispatch is not None:
@@ -132,9 +133,9 @@ def new_row(
     return {
         **values,
         "queue": queue,
-        "queued_at": db_now() if dispatch is not None else None,
-        "sweep_after": db_now(SWEEP_FIRST_S) if dispatch is not None else None,
-        "finished_at": db_now() if node.status in TERMINAL_JOB else None,
+        "queued_at": now if dispatch is not None else None,
+        "sweep_after": now + SWEEP_FIRST if dispatch is not None else None,
+        "finished_at": now if node.status in TERMINAL_JOB else None,
     }
 
 
@@ -157,7 +158,7 @@ def _changed_values(
         values |= {
             "queue": queue_for(execution.priority, node.labels),
             "queued_at": db_now(),
-            "sweep_after": db_now(SWEEP_FIRST_S),
+            "sweep_after": db_now(SWEEP_FIRST.total_seconds()),
         }
     if node.status in TERMINAL_JOB and before.status not in TERMINAL_JOB:
         values["finished_at"] = db_now()

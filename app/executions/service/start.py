@@ -8,6 +8,7 @@ process. A concurrency group adds the group's row and its members.
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from app.core.clock import new_id
@@ -111,7 +112,7 @@ async def _start(session: AsyncSession, trigger: Trigger, *, server_url: str) ->
     decision = draft.decision
     if holds:
         decision = advance(draft.decision.snapshot, ExecutionStarted(), now=counted.now)
-    await _insert(session, draft, decision, holds=holds)
+    await _insert(session, draft, decision, holds=holds, now=counted.now)
     if trigger.idempotency_key is not None and trigger.user_id is not None:
         await repository.remember(
             trigger.user_id,
@@ -249,11 +250,13 @@ _COLUMNS = tuple(
 )
 
 
-async def _insert(session: AsyncSession, draft: _Draft, decision: Decision, *, holds: bool) -> None:
+async def _insert(
+    session: AsyncSession, draft: _Draft, decision: Decision, *, holds: bool, now: datetime
+) -> None:
     execution, after = draft.execution, decision.snapshot
     due = dispatches(decision)
     rows = [
-        new_row(execution, node, position, due.get(node.key))
+        new_row(execution, node, position, due.get(node.key), now=now)
         for position, node in enumerate(after.nodes)
     ]
     execution.seq = 1

@@ -11,10 +11,25 @@ from dramatiq.broker import Broker
 from dramatiq.worker import ConsumerThread, Worker, WorkerThread
 
 from app.jobs.queues import base_of
-from workers.broker import RabbitConsumer
+from workers.broker import LocalConsumer, RabbitConsumer
 
-_WAKE_MS = 250
-"""How long a thread waits before it looks whether it should end; messages wake it at once."""
+_WAIT_MS = 1000
+"""How long a thread waits before it looks around; messages and the end wake it at once."""
+
+
+class _Wake:
+    """Put on a queue of waiting messages, ends the wait of one thread."""
+
+    def __lt__(self, _other: object) -> bool:
+        return True
+
+    def __gt__(self, _other: object) -> bool:
+        return False
+
+    @property
+    def message(self) -> None:
+        # To Dramatiq's thread this looks as if nothing had come: it looks whether it should end.
+        raise Empty
 
 
 @dataclass(slots=True)
@@ -42,7 +57,7 @@ class PooledWorker(Worker):
     """
 
     def __init__(self, broker: Broker, *, threads: dict[str, int], prefix: str = "") -> None:
-        super().__init__(broker, worker_timeout=_WAKE_MS, worker_threads=sum(threads.values()))
+        super().__init__(broker, worker_timeout=_WAIT_MS, worker_threads=sum(threads.values()))
         self.pools = {queue: Pool(count) for queue, count in threads.items()}
         self._prefix = prefix
         self._accepts = True
@@ -62,7 +77,7 @@ class PooledWorker(Worker):
         consumers = list(self.consumers.values())
         for thread in consumers:
             thread.stop()
-            if isinstance(thread.consumer, RabbitConsumer):
+            if isinstance(thread.consumer, (RabbitConsumer, LocalConsumer)):
                 thread.consumer.wake()
         _join(consumers, timeout_s)
         for pool in self.pools.values():
@@ -81,6 +96,9 @@ class PooledWorker(Worker):
             self.close_consumers()
         for thread in self.workers:
             thread.stop()
+        for pool in self.pools.values():
+            for _ in range(pool.threads):
+                pool.waiting.put(_Wake())
         _join(self.workers, timeout / 1000)
         self.broker.emit_after("worker_shutdown", self)
 

@@ -1,6 +1,7 @@
 """From the relay to the queues: RabbitMQ, or the queues inside this process (embedded mode)."""
 
 import asyncio
+import threading
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -21,14 +22,27 @@ _LOST = (AMQPError, OSError, TimeoutError, RuntimeError)
 """What a broken connection raises; RuntimeError is aiormq's word for a closed one."""
 
 
+Answered = Callable[[uuid.UUID], None]
+"""Told of a message that a worker has done with; called in any thread."""
+
+
 class Publisher(Protocol):
     """Where the relay sends messages."""
 
+    @property
+    def answers(self) -> bool:
+        """Whether a message is only safe once a worker has answered it (see `on_answer`)."""
+        ...
+
     async def publish(self, messages: Sequence[Outgoing]) -> set[uuid.UUID]:
-        """Send all; returns the ids of those that are safely on their queue.
+        """Send all; returns the ids of those that are on their queue.
 
         Raises: Unavailable when none could be sent.
         """
+        ...
+
+    def on_answer(self, answered: Answered) -> None:
+        """Have `answered` called for each message that a worker is done with."""
         ...
 
     async def close(self) -> None:
@@ -37,18 +51,41 @@ class Publisher(Protocol):
 
 
 class LocalPublisher:
-    """Hands messages to queues of this process.
+    """Hands messages to queues of this process, shared by all its relays.
 
-    Parameters: `deliver(queue, encoded)` may be called from any thread and does not block.
+    These queues die with the process, so a message stays in the outbox until it is answered: the
+    next start publishes again what was not. Parameters: `deliver(queue, encoded)` may be called
+    from any thread and does not block.
     """
+
+    answers = True
 
     def __init__(self, deliver: Callable[[str, bytes], None]) -> None:
         self._deliver = deliver
+        self._lock = threading.Lock()
+        self._open: set[uuid.UUID] = set()
+        self._listeners: list[Answered] = []
 
     async def publish(self, messages: Sequence[Outgoing]) -> set[uuid.UUID]:
         for message in messages:
-            self._deliver(message.queue, encode(message, queue=message.queue))
+            with self._lock:
+                is_new = message.id not in self._open
+                self._open.add(message.id)
+            if is_new:
+                self._deliver(message.queue, encode(message, queue=message.queue))
         return {message.id for message in messages}
+
+    def answered(self, message_id: uuid.UUID) -> None:
+        """To be called by the queue, in any thread, when a worker is done with a message."""
+        with self._lock:
+            self._open.discard(message_id)
+            listeners = tuple(self._listeners)
+        for listener in listeners:
+            listener(message_id)
+
+    def on_answer(self, answered: Answered) -> None:
+        with self._lock:
+            self._listeners.append(answered)
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -61,6 +98,8 @@ class RabbitPublisher:
     when to try again. Parameters: `prefix` is put before every queue name, `quorum` declares
     replicated queues, `timeout_s` bounds each call of `publish`.
     """
+
+    answers = False
 
     def __init__(
         self, url: str, *, prefix: str = "", quorum: bool = False, timeout_s: float = 5.0
@@ -89,6 +128,9 @@ class RabbitPublisher:
         if not sent:
             raise Unavailable("RabbitMQ took none of the messages")
         return sent
+
+    def on_answer(self, answered: Answered) -> None:
+        """Nothing to tell: what is confirmed is safe on the disks of RabbitMQ."""
 
     async def close(self) -> None:
         """Close the connection; a later `publish` opens a new one."""

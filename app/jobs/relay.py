@@ -7,10 +7,11 @@ without need. Whoever dies leaves rows that anybody publishes.
 """
 
 import asyncio
+import contextlib
 import random
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -38,6 +39,8 @@ Effect = Callable[[Mapping[str, Any]], Awaitable[None]]
 LEAVE_S = 2.0
 """How long rows are left to the process that wrote them."""
 _TAKEN_S = 30.0
+_TAKEN_UNTIL_ANSWERED_S = 7 * 24 * 3600.0
+"""Queues inside this process: the next process releases everything at its start."""
 _BATCH = 200
 _AT_ONCE = 16
 _IDLE_POLL_S = 4.0
@@ -73,10 +76,14 @@ class Relay:
         self._has_sent = asyncio.Event()
         self._look = asyncio.Event()
         self._failures = 0
+        self._loop = asyncio.get_running_loop()
+        self._taken_s = _TAKEN_UNTIL_ANSWERED_S if publisher.answers else _TAKEN_S
+        publisher.on_answer(self._hear_answer)
         outbox.attach(database, self)
 
     async def run(self) -> None:
         """Relay until cancelled; what was published before is deleted first, if possible."""
+        outbox.attach(self._database, self)
         loops = (self._publish_fresh(), self._delete_sent(), self._poll())
         tasks = [asyncio.create_task(loop) for loop in loops]
         try:
@@ -118,12 +125,14 @@ class Relay:
         task.add_done_callback(self._batches.discard)
 
     async def _publish_batch(self, rows: Sequence[Outgoing]) -> None:
-        await self._publish(rows)
+        handed_over = await self._publish(rows)
         # What could not be sent is the poll's: it is in the table, whatever happens here.
-        self._sending.difference_update({row.id for row in rows} - self._sent)
+        self._sending.difference_update({row.id for row in rows} - handed_over)
 
     async def _publish(self, rows: Sequence[Outgoing]) -> set[uuid.UUID]:
+        """Publish rows; returns the ids that nobody needs to look at again."""
         done = {row.id for row in rows if row.kind in self._effects and await self._do(row)}
+        self._finish(done)
         messages = [row for row in rows if row.kind not in self._effects]
         try:
             if messages:
@@ -131,13 +140,25 @@ class Relay:
                 PUBLISHED.inc(len(sent))
                 done |= sent
                 self._failures = 0
+                if not self._publisher.answers:
+                    self._finish(sent)
         except Unavailable as error:
             self._failures += 1
             log.warning("publishing_failed", messages=len(messages), error=error.detail)
-        self._sent |= done
-        if done:
-            self._has_sent.set()
         return done
+
+    def _finish(self, ids: Collection[uuid.UUID]) -> None:
+        self._sent.update(ids)
+        if ids:
+            self._has_sent.set()
+
+    def _hear_answer(self, row_id: uuid.UUID) -> None:
+        with contextlib.suppress(RuntimeError):  # closed: the next start publishes it again
+            self._loop.call_soon_threadsafe(self._answered, row_id)
+
+    def _answered(self, row_id: uuid.UUID) -> None:
+        if row_id in self._sending:
+            self._finish([row_id])
 
     async def _do(self, row: Outgoing) -> bool:
         try:
@@ -206,7 +227,7 @@ class Relay:
 
     async def _publish_taken(self, ids: Sequence[uuid.UUID]) -> None:
         async def take(session: AsyncSession) -> list[Outgoing]:
-            rows = await OutboxRepository(session).take(ids, by=self.origin, for_s=_TAKEN_S)
+            rows = await OutboxRepository(session).take(ids, by=self.origin, for_s=self._taken_s)
             return [Outgoing(row.id, row.kind, row.queue, row.body) for row in rows]
 
         rows = await self._database.transact(take)

@@ -60,6 +60,15 @@ class OutboxRepository:
             .execution_options(synchronize_session=False)
         )
 
+    async def release_all(self) -> None:
+        """Give all rows back: only for a process that is the only one on this database."""
+        await self._session.execute(
+            update(OutboxRow)
+            .where(OutboxRow.taken_by.is_not(None))
+            .values(taken_by=None, taken_until=None)
+            .execution_options(synchronize_session=False)
+        )
+
     async def remove(self, ids: Sequence[uuid.UUID]) -> None:
         """Delete rows that were published."""
         await self._session.execute(delete(_TABLE).where(_TABLE.c.id.in_(ids)))

@@ -1,0 +1,19 @@
+"""What is done about each message of the catalogue: exactly one actor for each."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.jobs.catalog import CancelExecution, Message, PassGate, ReleaseGroups, RunJob
+from workers.actors import groups, jobs
+from workers.actors.actor import Actor
+
+ACTORS: Mapping[type[Message], Actor[Any]] = {
+    # The runner owns every time-out and every retry of a job; a failure here is a bug of ours, and
+    # the sweeps see to the job.
+    RunJob: Actor(jobs.run_job, max_retries=0),
+    PassGate: Actor(groups.pass_gate, max_retries=8, backoff_s=1.0),
+    ReleaseGroups: Actor(groups.release_groups, max_retries=8, backoff_s=1.0),
+    CancelExecution: Actor(groups.cancel_execution, max_retries=8, backoff_s=1.0),
+}
+
+__all__ = ["ACTORS", "Actor"]

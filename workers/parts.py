@@ -1,0 +1,156 @@
+"""What a worker process holds open: database, events, relay, running jobs, its own row."""
+
+import asyncio
+import os
+import socket
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import structlog
+
+from app.administration.registration import (
+    WorkerDescription,
+    mark_seen,
+    mark_stopped,
+    register,
+)
+from app.core.db import Database
+from app.core.errors import Unavailable
+from app.events import EventBus, bind, topics
+from app.executions.repository.label_queues import label_queues
+from app.jobs.publisher import Publisher
+from app.jobs.relay import Relay
+from app.settings import Settings
+from workers.running import Execute, RunningJobs
+from workers.runtime import end_tasks, keep
+
+log = structlog.get_logger(__name__)
+
+_LABELS_EVERY_S = 2.0
+
+
+@dataclass(slots=True)
+class WorkerParts:
+    """See `workers.runtime.Parts`. Made by `open_parts`."""
+
+    settings: Settings
+    database: Database
+    bus: EventBus
+    relay: Relay
+    jobs: RunningJobs
+    description: WorkerDescription
+    background: tuple[Callable[[], Awaitable[None]], ...] = ()
+    consume: Callable[[str], None] | None = None
+    """Has one more queue consumed; set once the consumers run."""
+
+    @property
+    def max_worker_lost(self) -> int:
+        """How often a job restarts after its worker died."""
+        return self.settings.worker.max_worker_lost
+
+    async def run(self) -> None:
+        """Renew, relay and register until cancelled."""
+        works = (
+            self.relay.run,
+            self.jobs.renew_forever,
+            self._register_forever,
+            self._follow_labels,
+            *self.background,
+        )
+        tasks = [asyncio.create_task(keep(work.__qualname__, work)) for work in works]
+        try:
+            await asyncio.wait(tasks)
+        finally:
+            await end_tasks(*tasks)
+
+    async def _register_forever(self) -> None:
+        is_registered = False
+        while True:
+            try:
+                if is_registered:
+                    await mark_seen(self.database, self.description.id)
+                else:
+                    await register(self.database, self.description)
+                    is_registered = True
+            except Unavailable:
+                is_registered = False
+            await asyncio.sleep(self.settings.worker.renew_s)
+
+    async def _follow_labels(self) -> None:
+        while self.description.labels:
+            try:
+                queues = await label_queues(self.database, labels=self.description.labels)
+            except Unavailable:
+                queues = set()
+            for queue in sorted(queues):
+                if self.consume is not None:
+                    self.consume(queue)
+            await asyncio.sleep(_LABELS_EVERY_S)
+        await asyncio.Event().wait()
+
+
+def describe(settings: Settings, worker_id: uuid.UUID, *, isolation: str) -> WorkerDescription:
+    """What this process says of itself."""
+    host = socket.gethostname()
+    return WorkerDescription(
+        id=worker_id,
+        name=f"{host}-{os.getpid()}",
+        host=host,
+        pid=os.getpid(),
+        version=version("ansflow"),
+        queues=settings.worker.queues,
+        labels=sorted({label.lower() for label in settings.worker.labels}),
+        concurrency=settings.worker.concurrency,
+        isolation=isolation,
+    )
+
+
+def open_database(settings: Settings) -> Database:
+    """The database of a worker: with enough connections for all of its jobs and the renewal."""
+    return Database(
+        settings.database_url,
+        pool_size=max(settings.database.pool_size, min(settings.worker.concurrency, 32) + 4),
+        pool_timeout_s=settings.database.pool_timeout_s,
+        insert_returning=settings.database.insert_returning,
+    )
+
+
+@asynccontextmanager
+async def open_parts(
+    settings: Settings,
+    *,
+    description: WorkerDescription,
+    open_bus: Callable[[AsyncExitStack], Awaitable[EventBus]],
+    publisher: Callable[[], Publisher],
+    execute: Callable[["Database"], Execute],
+    background: tuple[Callable[[], Awaitable[None]], ...] = (),
+) -> AsyncIterator[WorkerParts]:
+    """Open everything on the current loop; close it in the opposite order.
+
+    Parameters: `open_bus` puts what it opens on the stack; `background` is more work that goes on
+    until the end, such as the guard's beats.
+    """
+    async with AsyncExitStack() as stack:
+        database = open_database(settings)
+        stack.push_async_callback(database.close)
+        bus = await open_bus(stack)
+        bind(bus, database)
+        outlet = publisher()
+        stack.push_async_callback(outlet.close)
+        jobs = RunningJobs(
+            database,
+            execute(database),
+            worker_id=description.id,
+            lease_s=settings.worker.lease_s,
+            renew_s=settings.worker.renew_s,
+        )
+        await bus.subscribe(topics.CANCELS, jobs.hear_cancel)
+        relay = Relay(database, outlet, description.id)
+        yield WorkerParts(settings, database, bus, relay, jobs, description, background)
+        try:
+            await mark_stopped(database, description.id)
+        except Unavailable:
+            log.info("worker_end_not_written")

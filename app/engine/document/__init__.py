@@ -1,9 +1,9 @@
 """The pipeline file: text to a typed definition, with a place for everything that is wrong."""
 
 from app.engine.document.actions import BUILT_IN, Action, ActionInput, resolve
+from app.engine.document.findings import UNAVAILABLE
 from app.engine.document.inputs import InvalidInputs, coerce_inputs
 from app.engine.document.loading import (
-    UNAVAILABLE,
     Dialect,
     InvalidDefinition,
     Loaded,

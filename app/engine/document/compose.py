@@ -5,12 +5,14 @@ itself); scalars are resolved here by YAML 1.2, because PyYAML's own resolver is
 `on` is a boolean. Everything that would make a small file expensive is refused while composing.
 """
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
 
 from app.engine.definition import Diagnostic, Position
+from app.engine.document.findings import MAX_ERRORS
 from app.engine.document.nodes import MappingNode, Node, ScalarNode, SequenceNode, position
 from app.engine.document.scalars import UnknownTag, no_meaning, resolve
 
@@ -20,6 +22,10 @@ MAX_NODES = 200_000
 """Nodes after aliases are expanded: more than any honest file of 1 MiB holds."""
 
 _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+_INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
+_SURROGATES = re.compile(
+    r"(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2})(\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+)
 _TOO_DEEP = f"more than {MAX_DEPTH} levels of nesting"
 
 
@@ -33,10 +39,14 @@ class Unreadable(Exception):
 
 @dataclass(slots=True)
 class Composed:
-    """The root node, and what is wrong with keys: such a file is still worth checking."""
+    """The root node, and what is wrong with keys: such a file is still worth checking.
+
+    `source` is the text to which the offsets of the nodes refer.
+    """
 
     root: Node
-    findings: list[Diagnostic] = field(default_factory=list)
+    source: str
+    findings: list[Diagnostic]
 
 
 def compose(text: str) -> Composed:
@@ -49,10 +59,13 @@ def compose(text: str) -> Composed:
         Unreadable: bad syntax, too large, too deep, alias bombs, more than one document, empty.
     """
     _refuse_oversize(text)
+    if text.lstrip().startswith("{"):
+        text = _as_flow(text)
     try:
         loader = _LOADER(text)
         try:
-            return _Composer(loader.get_event).document()
+            root, findings = _Composer(loader.get_event).document()
+            return Composed(root, text, findings)
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
@@ -68,6 +81,18 @@ def _refuse_oversize(text: str) -> None:
     if size > MAX_BYTES:
         message = f"the file has {size} bytes; at most {MAX_BYTES} are allowed"
         raise Unreadable("file_too_large", message, 1, 1)
+
+
+def _as_flow(text: str) -> str:
+    """JSON that libyaml refuses, as YAML: tabs in the indentation and pairs of surrogates."""
+    text = _INDENTATION.sub(lambda found: found[0].replace("\t", " "), text)
+    return _SURROGATES.sub(_joined_pair, text)
+
+
+def _joined_pair(found: re.Match[str]) -> str:
+    return found[1] + (found[2] + found[3]).encode().decode("unicode_escape").encode(
+        "utf-16", "surrogatepass"
+    ).decode("utf-16")
 
 
 def _at_offset(code: str, message: str, text: str, offset: int) -> Unreadable:
@@ -101,7 +126,7 @@ class _Composer:
         self._findings: list[Diagnostic] = []
         self._nodes = 0
 
-    def document(self) -> Composed:
+    def document(self) -> tuple[Node, list[Diagnostic]]:
         self._next()  # stream start
         if isinstance(self._next(), yaml.StreamEndEvent):
             raise Unreadable("empty_file", "the file is empty; expected a map with 'jobs'", 1, 1)
@@ -112,7 +137,7 @@ class _Composer:
             mark = after.start_mark
             message = "a second document begins here; a pipeline file is one document"
             raise Unreadable("multiple_documents", message, mark.line + 1, mark.column + 1)
-        return Composed(root, self._findings)
+        return root, self._findings
 
     def _node(self, event: yaml.Event, depth: int) -> Node:
         mark = event.start_mark
@@ -214,7 +239,8 @@ class _Composer:
                 node.entries.setdefault(key, entry)
 
     def _finding(self, code: str, message: str, node: Node) -> None:
-        self._findings.append(Diagnostic("error", code, message, position(node)))
+        if len(self._findings) < MAX_ERRORS:
+            self._findings.append(Diagnostic("error", code, message, position(node)))
 
 
 def _refuse_tag(event: yaml.Event, expected: str) -> None:

@@ -58,7 +58,7 @@ def _has_a_day(days: set[int], months: set[int]) -> bool:
 
 
 def _field(field: _Field, word: str) -> set[int]:
-    if len(word) > 1000:
+    if len(word) > 200:
         raise _Invalid(f"the field for {field.name} is too long")
     found: set[int] = set()
     for part in word.split(","):

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from app.engine.definition import Diagnostic, Position
+from app.engine.definition import Position
 from app.engine.document.findings import Findings, Written
 from app.engine.document.nodes import ScalarNode
 from app.engine.expressions import (
@@ -26,11 +26,18 @@ def read(written: Written, source: str, findings: Findings) -> frozenset[Path]:
     paths, error = reader(text, written.key, written.is_condition)
     if error is not None:
         place = locate(source, written.node, error.position)
-        message = f"the expression is not valid: {error.message}"
-        findings.diagnostics.append(
-            Diagnostic("error", "invalid_expression", message, place, written.path)
-        )
+        message = f"the expression is not valid: {error.message}{_hint(error, written.key)}"
+        findings.add("error", "invalid_expression", message, place, written.path)
     return paths
+
+
+def _hint(error: ExpressionError, key: str) -> str:
+    allowed = availability(key)
+    if allowed is None or not error.message.startswith("Unrecognized"):
+        return ""
+    functions = ", ".join(sorted(allowed.functions)).replace("hashfiles", "hashFiles")
+    contexts = f". Available here: {', '.join(sorted(allowed.contexts))}"
+    return f"{contexts}; functions besides the built-in: {functions}" if functions else contexts
 
 
 def _read(text: str, key: str, is_condition: bool) -> _Read:
@@ -68,7 +75,7 @@ def locate(source: str, node: ScalarNode, offset: int) -> Position:
     length = offset - opening
     if written[begin : begin + length] != node.text[opening:offset]:
         length = 0
-    return _position_at(source, node.start + begin + length)
+    return _position_at(source, node, node.start + begin + length)
 
 
 def _nth(text: str, part: str, count: int) -> int:
@@ -80,6 +87,7 @@ def _nth(text: str, part: str, count: int) -> int:
     return at
 
 
-def _position_at(source: str, offset: int) -> Position:
-    line = source.count("\n", 0, offset) + 1
+def _position_at(source: str, node: ScalarNode, offset: int) -> Position:
+    # Counted from the node and not from the beginning: a large file may have many findings.
+    line = node.line + source.count("\n", node.start, offset)
     return Position(line, offset - source.rfind("\n", 0, offset))

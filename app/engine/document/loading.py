@@ -1,6 +1,7 @@
 """`load` and `require`: text in, a definition and diagnostics out."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from app.engine.definition import Definition, Diagnostic
@@ -8,18 +9,13 @@ from app.engine.document.actions import BUILT_IN, Action
 from app.engine.document.build import definition
 from app.engine.document.compose import Unreadable, compose
 from app.engine.document.dialect.workflow import WORKFLOW
-from app.engine.document.findings import Findings
+from app.engine.document.findings import UNAVAILABLE, Findings, TooManyErrors
 from app.engine.document.nodes import Node
 from app.engine.document.rules.graph import check_needs, check_step_ids
 from app.engine.document.rules.jobs import check_jobs
 from app.engine.document.rules.references import check_expressions
 from app.engine.document.rules.triggers import check_triggers
 from app.engine.document.rules.uses import check_uses
-
-UNAVAILABLE = frozenset(
-    {"remote_action_unavailable", "remote_workflow_unavailable", "unsupported_feature"}
-)
-"""Codes of errors that say: a valid file, but it cannot run here."""
 
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -78,10 +74,9 @@ def load(text: str, *, dialect: Dialect = STANDARD) -> Loaded:
     except Unreadable as error:
         return Loaded(None, (error.diagnostic,))
     findings = Findings(dialect.features, composed.findings)
-    _check(composed.root, text, dialect, findings)
-    # An anchored value is checked wherever it is used, but reported once.
-    found = dict.fromkeys(findings.diagnostics)
-    diagnostics = tuple(sorted(found, key=_place))
+    with suppress(TooManyErrors):
+        _check(composed.root, composed.source, dialect, findings)
+    diagnostics = _in_order(findings.diagnostics)
     if any(each.severity == "error" and each.code not in UNAVAILABLE for each in diagnostics):
         return Loaded(None, diagnostics)
     return Loaded(definition(composed.root), diagnostics)
@@ -103,15 +98,18 @@ def require(text: str, *, dialect: Dialect = STANDARD) -> Definition:
     return loaded.definition
 
 
-def _check(root: Node, text: str, dialect: Dialect, findings: Findings) -> None:
+def _check(root: Node, source: str, dialect: Dialect, findings: Findings) -> None:
     WORKFLOW.check(root, "", findings)
     check_triggers(root, findings)
     check_needs(root, findings)
     check_step_ids(root, findings)
     check_jobs(root, findings)
     check_uses(root, dialect.actions, findings)
-    check_expressions(root, text, findings)
+    check_expressions(root, source, findings)
 
 
-def _place(found: Diagnostic) -> tuple[int, int]:
-    return found.position.line, found.position.column
+def _in_order(found: list[Diagnostic]) -> tuple[Diagnostic, ...]:
+    # An anchored value is checked wherever it is used, but reported for the first of these paths.
+    once = {(each.code, each.message, each.position): each for each in reversed(found)}
+    by_place = sorted(once.values(), key=lambda each: (each.position.line, each.position.column))
+    return tuple(by_place)

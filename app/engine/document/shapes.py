@@ -7,15 +7,15 @@ cannot differ.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Protocol
 
-from app.engine.document.findings import Findings, Written, joined, near, shortened
+from app.engine.document.findings import Findings, Written, joined, shortened
 from app.engine.document.nodes import Node, ScalarNode, SequenceNode
 from app.engine.expressions.values import to_text
 
 Schema = dict[str, Any]
 OPEN = "${{"
-_LARGEST = 1e9
 EXPRESSION: Schema = {"type": "string", "pattern": r"\$\{\{(.|\r|\n)*\}\}"}
 WHOLE: Schema = {"type": "string", "pattern": r"^\s*\$\{\{(.|\r|\n)*\}\}\s*$"}
 
@@ -87,9 +87,10 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Text. Numbers and booleans count as their text, as on GitHub.
+    """Text. Numbers and booleans count as their text, as on GitHub, unless `strict`.
 
-    `key` is the row of the availability table; None means that no expression is allowed.
+    `key` is the row of the availability table; None means that no expression is allowed. `what`
+    tells what the choices are.
     """
 
     key: str | None = None
@@ -97,6 +98,8 @@ class Text:
     form: Form | None = None
     empty: bool = False
     null: bool = False
+    strict: bool = False
+    what: str = "allowed here"
     code: str = "invalid_value"
 
     def check(self, node: Node, path: str, findings: Findings) -> None:
@@ -107,13 +110,16 @@ class Text:
         elif node.value is None:
             if not self.null:
                 wrong_type(self, node, path, findings)
+        elif self.strict and not isinstance(node.value, str):
+            wrong_type(self, node, path, findings)
         else:
             self._check_text(to_text(node.value), node, path, findings)
 
     def _check_text(self, text: str, node: Node, path: str, findings: Findings) -> None:
         if self.choices:
             if text not in self.choices:
-                message = f"'{shortened(text)}' is not allowed{near(text, self.choices)}"
+                hint = findings.near(text, self.choices)
+                message = f"'{shortened(text)}' is not {self.what}{hint}"
                 findings.error(self.code, message, node, path)
         elif not text.strip() and not self.empty:
             findings.error("empty_value", f"expected {self.expected()}, found nothing", node, path)
@@ -128,7 +134,7 @@ class Text:
     def schema(self) -> Schema:
         if self.choices:
             return _or_expression({"enum": list(self.choices)}, self.key)
-        schema: Schema = {"type": ["string", "number", "boolean"]}
+        schema: Schema = {"type": ["string"] if self.strict else ["string", "number", "boolean"]}
         if self.null:
             schema["type"].append("null")
         if not self.empty:
@@ -168,10 +174,11 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number greater than or equal to `least` (with `over`: greater than)."""
+    """A number from `least` (with `over`: greater than it) to `most`; None is no limit."""
 
     key: str | None = None
-    least: float = 0
+    least: float | None = 0
+    most: float | None = 1e9
     over: bool = False
     integer: bool = False
     code: str = "invalid_value"
@@ -188,17 +195,23 @@ class Number:
             findings.error(self.code, message, node, path)
 
     def _fits(self, value: float) -> bool:
-        if not (self.least < value if self.over else self.least <= value) or value > _LARGEST:
+        if not isfinite(value) or (self.integer and value != int(value)):
             return False
-        return not self.integer or value == int(value)
+        if self.least is not None and (value < self.least or (self.over and value == self.least)):
+            return False
+        return self.most is None or value <= self.most
 
     def expected(self) -> str:
         kind = "a whole number" if self.integer else "a number"
-        return f"{kind} {'over' if self.over else 'from'} {self.least:g}"
+        low = "" if self.least is None else f" {'over' if self.over else 'from'} {self.least:g}"
+        return f"{kind}{low}" if self.most is None else f"{kind}{low} to {self.most:.15g}"
 
     def schema(self) -> Schema:
-        bound = "exclusiveMinimum" if self.over else "minimum"
-        number: Schema = {"type": "integer" if self.integer else "number", bound: self.least}
+        number: Schema = {"type": "integer" if self.integer else "number"}
+        if self.least is not None:
+            number["exclusiveMinimum" if self.over else "minimum"] = self.least
+        if self.most is not None:
+            number["maximum"] = self.most
         return number if self.key is None else {"anyOf": [number, WHOLE]}
 
 

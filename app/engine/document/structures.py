@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.engine.document.findings import Findings, joined, near
+from app.engine.document.findings import Findings, shortened
 from app.engine.document.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from app.engine.document.shapes import Form, Schema, Shape, Whole, wrong_type
 
@@ -30,6 +30,7 @@ class Fields:
     fields: Mapping[str, Field]
     exclusive: tuple[tuple[str, str], ...] = ()
     least: int = 0
+    what: str = "key"
     code: str = "unknown_key"
 
     def check(self, node: Node, path: str, findings: Findings) -> None:
@@ -40,7 +41,8 @@ class Fields:
             where = f"{path}.{name}" if path else name
             known = self.fields.get(name)
             if known is None:
-                message = f"unknown key '{name}'{near(name, self.fields)}"
+                hint = findings.near(name, self.fields)
+                message = f"unknown {self.what} '{shortened(name)}'{hint}"
                 findings.error(self.code, message, key, where)
             else:
                 _check_field(known, name, key, value, where, findings)
@@ -56,7 +58,7 @@ class Fields:
                 message = f"'{first}' and '{second}' cannot be used together"
                 findings.error("exclusive_keys", message, node.entries[second][0], path)
         if len(node.entries) < self.least:
-            message = f"this map is empty; expected {joined(self.fields)}"
+            message = f"expected a map with at least one {self.what}, found an empty one"
             findings.error("empty_value", message, node, path)
 
     def expected(self) -> str:
@@ -219,70 +221,3 @@ class Either:
         if self.null:
             options.append({"type": "null"})
         return {"anyOf": options} if len(options) > 1 else options[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Variants:
-    """Maps that are told apart by the one key of `variants` that they have.
-
-    `default` is the shape when there is none of them; None makes that an error.
-    """
-
-    variants: Mapping[str, Fields]
-    default: Fields | None = None
-    what: str = "a map"
-
-    def check(self, node: Node, path: str, findings: Findings) -> None:
-        if not isinstance(node, MappingNode):
-            wrong_type(self, node, path, findings)
-            return
-        present = [name for name in self.variants if name in node.entries]
-        if len(present) > 1:
-            message = f"'{present[0]}' and '{present[1]}' cannot be used together"
-            findings.error("exclusive_keys", message, node.entries[present[1]][0], path)
-        elif present:
-            self._check_variant(self.variants[present[0]], present[0], node, path, findings)
-        elif self.default is not None:
-            self.default.check(node, path, findings)
-        else:
-            self._none_present(node, path, findings)
-
-    def _none_present(self, node: MappingNode, path: str, findings: Findings) -> None:
-        known = set().union(*(variant.fields for variant in self.variants.values()))
-        for name, (key, _) in node.entries.items():
-            if name not in known:
-                message = f"unknown key '{name}'{near(name, known)}"
-                findings.error("unknown_key", message, key, f"{path}.{name}")
-        message = f"expected one of the keys {joined(self.variants)}"
-        findings.error("missing_key", message, node, path)
-
-    def _check_variant(
-        self, variant: Fields, name: str, node: MappingNode, path: str, findings: Findings
-    ) -> None:
-        others = set().union(*(other.fields for other in self.variants.values()))
-        if self.default is not None:
-            others |= set(self.default.fields)
-        misplaced = [key for key in node.entries if key in others and key not in variant.fields]
-        for key in misplaced:
-            message = f"'{key}' cannot be used together with '{name}'"
-            findings.error("exclusive_keys", message, node.entries[key][0], f"{path}.{key}")
-        if not misplaced:
-            variant.check(node, path, findings)
-            return
-        rest = {key: entry for key, entry in node.entries.items() if key not in misplaced}
-        variant.check(MappingNode(rest, node.line, node.column), path, findings)
-
-    def expected(self) -> str:
-        return self.what
-
-    def schema(self) -> Schema:
-        shapes = [*self.variants.values(), *([self.default] if self.default else [])]
-        return {"anyOf": [_requiring(shape, self.variants) for shape in shapes]}
-
-
-def _requiring(shape: Fields, variants: Mapping[str, Fields]) -> Schema:
-    schema = shape.schema()
-    named = [name for name, variant in variants.items() if variant is shape]
-    if named:
-        schema["required"] = sorted({*schema.get("required", ()), *named})
-    return schema

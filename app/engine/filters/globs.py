@@ -51,6 +51,8 @@ class _Place:
 
 
 def _places(pattern: str) -> list[_Place]:
+    if len(pattern) > MAX_LENGTH:
+        raise InvalidPattern(f"a pattern has at most {MAX_LENGTH} characters")
     places: list[_Place] = []
     at = 0
     while at < len(pattern):
@@ -131,8 +133,6 @@ class Glob:
     """
 
     def __init__(self, pattern: str) -> None:
-        if len(pattern) > MAX_LENGTH:
-            raise InvalidPattern(f"a pattern has at most {MAX_LENGTH} characters")
         self._moves: list[list[tuple[_Characters, int]]] = [[]]
         self._jumps: list[list[int]] = [[]]
         end = 0
@@ -217,7 +217,7 @@ def refusal(pattern: str) -> str | None:
     if not body:
         return "'!' excludes nothing: a pattern must follow it"
     try:
-        compiled(body)
+        _places(body)
     except InvalidPattern as error:
         return f"'{pattern[:60]}' is not a filter pattern: {error}"
     return None

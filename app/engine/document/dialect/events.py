@@ -1,7 +1,8 @@
 """`on:`: every event, its activity types and its filters."""
 
+from app.engine.document.alternatives import ByValue
 from app.engine.document.dialect.forms import CRON, GLOB, NAME, TIMEZONE
-from app.engine.document.shapes import Flag, Nothing, Shape, Text
+from app.engine.document.shapes import Flag, Nothing, Number, Shape, Text
 from app.engine.document.structures import Either, Field, Fields, ListOf, MapOf
 
 _CHANGED = ("created", "edited", "deleted")
@@ -88,15 +89,16 @@ def _globs() -> Either:
     return Either(scalar=pattern, sequence=ListOf(pattern, what="a list of patterns"))
 
 
-def _strings(*choices: str, code: str = "invalid_value") -> Either:
-    text = Text(choices=choices, code=code)
+def _strings(*choices: str, event: str = "") -> Either:
+    what = f"an activity type of '{event}'"
+    text = Text(choices=choices, what=what, code="unknown_activity")
     return Either(scalar=text, sequence=ListOf(text))
 
 
 def _event(name: str) -> Shape:
     fields: dict[str, Field] = {}
     if types := ACTIVITIES[name]:
-        shape = _strings(*types, code="unknown_activity")
+        shape = _strings(*types, event=name)
         fields["types"] = Field(shape, "The kinds of activity that count.")
     if name == "repository_dispatch":
         fields["types"] = Field(_strings(), "The event types that count.")
@@ -123,34 +125,45 @@ _SCHEDULE = ListOf(
     ),
     what="a list of maps with 'cron'",
 )
-_INPUT_COMMON = {
-    "description": Field(Text(empty=True, null=True), "What the input is for."),
-    "required": Field(Flag(), "Whether it must be given."),
-}
-_DISPATCH_INPUT = Fields(
-    {
-        **_INPUT_COMMON,
+_KINDS = ("string", "boolean", "number", "choice", "environment")
+_CALL_DEFAULT = "on.workflow_call.inputs.<inputs_id>.default"
+
+
+def _input(*kinds: str, default: Shape, typed: bool = False, options: bool = False) -> Fields:
+    fields = {
+        "description": Field(Text(empty=True, null=True), "What the input is for."),
+        "required": Field(Flag(), "Whether it must be given."),
         "deprecationMessage": Field(Text(), "Why the input should no longer be used."),
-        "type": Field(
-            Text(choices=("string", "boolean", "number", "choice", "environment")), "Its type."
-        ),
-        "default": Field(Text(empty=True, null=True), "Its value when none is given."),
-        "options": Field(
-            ListOf(Text(empty=True), what="a list of options"), "The options of a choice."
-        ),
+        "type": Field(Text(choices=kinds, what="a type of inputs"), "Its type.", required=typed),
+        "default": Field(Either(scalar=default, null=True), "Its value when none is given."),
     }
-)
-_CALL_INPUT = Fields(
+    if options:
+        choices = ListOf(Text(empty=True), what="a list of options")
+        fields["options"] = Field(choices, "What can be chosen, a list.", required=True)
+    return Fields(fields)
+
+
+def _typed_inputs(key: str | None) -> dict[str, Fields]:
+    return {
+        "string": _input("string", default=Text(key, empty=True, strict=True)),
+        "boolean": _input("boolean", default=Flag(key)),
+        "number": _input("number", default=Number(key, least=None, most=None)),
+    }
+
+
+_ANY_TEXT = Text(empty=True)
+_DISPATCH_INPUT = ByValue(
+    "type",
     {
-        **_INPUT_COMMON,
-        "deprecationMessage": Field(Text(), "Why the input should no longer be used."),
-        "type": Field(Text(choices=("string", "boolean", "number")), "Its type.", required=True),
-        "default": Field(
-            Text("on.workflow_call.inputs.<inputs_id>.default", empty=True, null=True),
-            "Its value when none is given.",
-        ),
-    }
+        **_typed_inputs(None),
+        "choice": _input("choice", default=_ANY_TEXT, options=True),
+        "environment": _input("environment", default=Text(strict=True)),
+    },
+    default=_input(*_KINDS, default=_ANY_TEXT),
+    unknown=_input(*_KINDS, default=_ANY_TEXT, typed=True),
 )
+_UNTYPED_CALL = _input(*_KINDS[:3], default=Text(_CALL_DEFAULT, empty=True), typed=True)
+_CALL_INPUT = ByValue("type", _typed_inputs(_CALL_DEFAULT), _UNTYPED_CALL, _UNTYPED_CALL)
 _SECRET = Fields(
     {
         "description": Field(Text(empty=True, null=True), "What the secret is for."),
@@ -196,11 +209,11 @@ EVENTS: dict[str, Field] = {
     "workflow_dispatch": Field(Either(mapping=_DISPATCH, null=True), "Started by hand."),
     "workflow_call": Field(Either(mapping=_CALL, null=True), "Called by another workflow."),
 }
-_NAMES = Text(choices=tuple(EVENTS), code="unknown_event")
+_NAMES = Text(choices=tuple(EVENTS), what="an event", code="unknown_event")
 
 ON = Either(
     scalar=_NAMES,
     sequence=ListOf(_NAMES, what="a list of events"),
-    mapping=Fields(EVENTS, least=1, code="unknown_event"),
+    mapping=Fields(EVENTS, least=1, what="event", code="unknown_event"),
 )
 """The value of `on`. In a list or alone, `schedule` would have no times; see the rules."""

@@ -1,5 +1,6 @@
 """`jobs` and `steps`."""
 
+from app.engine.document.alternatives import Variants
 from app.engine.document.dialect.forms import NAME, SHELL, WORKFLOW
 from app.engine.document.dialect.values import (
     CACHE_MODE,
@@ -15,7 +16,7 @@ from app.engine.document.dialect.values import (
     strings,
 )
 from app.engine.document.shapes import Condition, Flag, Number, Text, Whole
-from app.engine.document.structures import Either, Field, Fields, ListOf, MapOf, Variants
+from app.engine.document.structures import Either, Field, Fields, ListOf, MapOf
 
 _JOB = "jobs.<job_id>"
 _STEP = "jobs.<job_id>.steps"
@@ -142,7 +143,9 @@ _REPORTS = Fields(
 
 _EVERY_JOB = {
     "name": Field(Text(f"{_JOB}.name", empty=True, null=True), "What is shown."),
-    "needs": Field(strings(what="a list of job ids"), "Jobs that must end before this one."),
+    "needs": Field(
+        strings(what="a list of job ids", least=0), "Jobs that must end before this one."
+    ),
     "if": Field(Condition(f"{_JOB}.if"), "Run only when this is true."),
     "permissions": PERMISSIONS,
     "cache-mode": CACHE_MODE,

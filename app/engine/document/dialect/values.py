@@ -14,9 +14,9 @@ _READ_ONLY_SCOPES = ("models", "vulnerability-alerts")
 _WRITE_ONLY_SCOPES = ("copilot-requests", "id-token")
 
 
-def strings(key: str | None = None, what: str = "a list of strings") -> Either:
+def strings(key: str | None = None, what: str = "a list of strings", *, least: int = 1) -> Either:
     """A string or a list of strings."""
-    return Either(scalar=Text(key), sequence=ListOf(Text(key), what=what))
+    return Either(scalar=Text(key), sequence=ListOf(Text(key), least=least, what=what))
 
 
 def environment(key: str, value_key: str | None = None) -> Either:
@@ -37,11 +37,16 @@ def _permissions() -> Either:
         **dict.fromkeys(_WRITE_ONLY_SCOPES, ("write", "none")),
     }
     scopes = {
-        scope: Field(Text(choices=allowed, code="invalid_permission"), f"Access to {scope}.")
+        scope: Field(
+            Text(choices=allowed, what=f"a level for {scope}", code="invalid_permission"),
+            f"Access to {scope}.",
+        )
         for scope, allowed in sorted(levels.items())
     }
-    every = Text(choices=("read-all", "write-all"), code="invalid_permission")
-    return Either(scalar=every, mapping=Fields(scopes, code="invalid_permission"))
+    every = Text(choices=("read-all", "write-all"), what="a permission", code="invalid_permission")
+    return Either(
+        scalar=every, mapping=Fields(scopes, what="permission", code="invalid_permission")
+    )
 
 
 PERMISSIONS = Field(

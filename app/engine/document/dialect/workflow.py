@@ -1,5 +1,6 @@
 """The top level of a pipeline file."""
 
+from app.engine.document.alternatives import Variants
 from app.engine.document.dialect.events import ON
 from app.engine.document.dialect.forms import VARIABLE
 from app.engine.document.dialect.jobs import JOBS, STEPS
@@ -10,7 +11,7 @@ from app.engine.document.dialect.values import (
     defaults,
 )
 from app.engine.document.shapes import Text
-from app.engine.document.structures import Field, Fields, MapOf, Variants
+from app.engine.document.structures import Field, Fields, MapOf
 
 _COMMON = {
     "name": Field(Text(empty=True, null=True), "What is shown."),
@@ -25,7 +26,9 @@ _COMMON = {
     ),
     "defaults": Field(defaults(None), "Defaults of all jobs."),
     "concurrency": Field(concurrency("concurrency"), "Never two of a group at once."),
-    "priority": Field(Text(choices=("high", "medium", "low")), "Which queue its jobs use."),
+    "priority": Field(
+        Text(choices=("high", "medium", "low"), what="a priority"), "Which queue its jobs use."
+    ),
 }
 WORKFLOW = Variants(
     {

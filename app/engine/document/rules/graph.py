@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.engine.document.findings import Findings, near
+from app.engine.document.findings import Findings
 from app.engine.document.nodes import Node, ScalarNode, child, entries, items, scalars
 
 _Needs = dict[str, list[tuple[str, ScalarNode]]]
@@ -20,7 +20,9 @@ def check_needs(root: Node, findings: Findings) -> None:
             if known is not None:
                 needs[key.text].append((known, node))
             elif node.text.strip():
-                message = f"the job '{node.text}' does not exist{near(node.text, ids.values())}"
+                message = (
+                    f"the job '{node.text}' does not exist{findings.near(node.text, ids.values())}"
+                )
                 findings.error("unknown_need", message, node, f"jobs.{key.text}.needs")
     cycle = _cycle(needs)
     if cycle:

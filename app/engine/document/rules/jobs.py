@@ -15,7 +15,7 @@ from app.engine.document.nodes import (
 )
 from app.engine.document.shapes import has_expression
 from app.engine.machine.labels import required_labels
-from app.engine.matrix import MAX_COMBINATIONS, MatrixInvalid, expand
+from app.engine.matrix import MAX_COMBINATIONS, InvalidMatrix, expand
 
 _NAMED = ("include", "exclude")
 
@@ -35,13 +35,25 @@ def check_jobs(root: Node, findings: Findings) -> None:
 
 
 def _check_matrix(matrix: MappingNode, path: str, findings: Findings) -> None:
+    if not all(_is_well_formed(key.text, value) for key, value in entries(matrix)):
+        return  # the shapes of the dialect tell
     if _is_dynamic(matrix):
         _check_product(matrix, path, findings)
         return
     try:
         expand(plain(matrix))
-    except MatrixInvalid as error:
+    except InvalidMatrix as error:
         findings.error("invalid_matrix", str(error), matrix, path)
+
+
+def _is_well_formed(name: str, value: Node) -> bool:
+    if isinstance(value, ScalarNode):
+        return has_expression(value)
+    if not isinstance(value, SequenceNode):
+        return False
+    if name in _NAMED:
+        return all(isinstance(item, MappingNode) for item in value.items)
+    return bool(value.items)
 
 
 def _is_dynamic(node: Node) -> bool:

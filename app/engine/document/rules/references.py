@@ -6,12 +6,12 @@ GitHub evaluates what does not exist to nothing, so these are warnings.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from app.engine.definition import Diagnostic
 from app.engine.document.expressions import locate, read
-from app.engine.document.findings import Findings, Written, near
+from app.engine.document.findings import Findings, Written
 from app.engine.document.nodes import MappingNode, Node, ScalarNode, child, entries, scalars
 from app.engine.document.rules.graph import step_lists
 
+MAX_WARNINGS = 100
 _CHECKED = frozenset({"needs", "steps", "inputs", "matrix", "jobs"})
 
 
@@ -32,6 +32,7 @@ def check_expressions(root: Node, source: str, findings: Findings) -> None:
         "inputs": _inputs(root),
         "jobs": frozenset(name.casefold() for name in jobs),
     }
+    warnings = 0
     for written in findings.written:
         paths = [path for path in read(written, source, findings) if path[0] in _CHECKED]
         if not paths:
@@ -41,7 +42,10 @@ def check_expressions(root: Node, source: str, findings: Findings) -> None:
             names[job_id] = _names(root, job_id, jobs.get(job_id))
         for context, name in {(path[0], path[1]) for path in paths if len(path) > 1 and path[1]}:
             known = every.get(str(context), getattr(names[job_id], str(context), None))
-            if known is not None and name.casefold() not in known:
+            if known is None or name.casefold() in known:
+                continue
+            warnings += 1
+            if warnings <= MAX_WARNINGS:
                 _warn(written, str(context), name, known, source, findings)
 
 
@@ -53,15 +57,13 @@ def _warn(
     source: str,
     findings: Findings,
 ) -> None:
-    hint = near(name, known)
+    hint = findings.near(name, known)
     if context == "needs":
         hint = f"; '{name}' is not among the 'needs' of this job{hint}"
     message = f"'{context}.{name}' does not exist and is always empty{hint}"
     offset = max(written.node.text.lower().find(f"{context}.{name}".lower()), 0)
     place = locate(source, written.node, offset)
-    findings.diagnostics.append(
-        Diagnostic("warning", "unknown_reference", message, place, written.path)
-    )
+    findings.add("warning", "unknown_reference", message, place, written.path)
 
 
 def _job_of(path: str) -> str:

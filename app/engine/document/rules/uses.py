@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from app.engine.document.actions import Action, resolve
 from app.engine.document.dialect.forms import is_remote_workflow
-from app.engine.document.findings import Findings, near, shortened
+from app.engine.document.findings import Findings, shortened
 from app.engine.document.nodes import MappingNode, Node, ScalarNode, child, entries, items
 from app.engine.document.rules.graph import step_lists
 
@@ -53,14 +53,14 @@ def _check_other(
         last = uses.partition("@")[0].rstrip("/").rpartition("/")[2]
         message = (
             f"the action '{shown}' is not part of this installation and cannot be "
-            f"fetched{near(last, actions)}"
+            f"fetched{findings.near(last, actions)}"
         )
         findings.error("remote_action_unavailable", message, node, path)
     elif _WITHOUT_REF.match(uses):
         message = f"'{shown}' names no version; expected '{shown}@REF' or './{shown}'"
         findings.error("invalid_uses", message, node, path)
     else:
-        message = f"there is no action '{shown}'{near(uses.partition('@')[0], actions)}"
+        message = f"there is no action '{shown}'{findings.near(uses.partition('@')[0], actions)}"
         findings.error("unknown_action", message, node, path)
 
 
@@ -74,7 +74,7 @@ def _check_inputs(step: Node, name: str, action: Action, path: str, findings: Fi
         where = f"{path}.with.{key.text}"
         declared = known.get(key.text.lower())
         if declared is None:
-            message = f"'{name}' has no input '{key.text}'{near(key.text, action.inputs)}"
+            message = f"'{name}' has no input '{key.text}'{findings.near(key.text, action.inputs)}"
             findings.error("unknown_input", message, key, where)
             continue
         seen.add(declared)

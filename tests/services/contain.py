@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
+from tests.services.processes import descendants
+
 PR_SET_CHILD_SUBREAPER = 36
 GRACE_S = 10.0
 TIMED_OUT = 124
@@ -52,7 +54,7 @@ def run_contained(
     The exit code, 128 + signal when a signal ended it, 124 when the limit did.
     """
     become_subreaper()
-    kept = set(_descendants(os.getpid()))
+    kept = {process.pid for process in descendants(os.getpid())}
     child = subprocess.Popen(list(command), env=env)  # noqa: S603  the command is the caller's own
     with _forwarded_signals(child):
         code = _wait(child, limit_s)
@@ -77,7 +79,13 @@ def _end_descendants(kept: set[int], grace_s: float) -> None:
 
 
 def _left(kept: set[int]) -> list[int]:
-    return [pid for pid in _descendants(os.getpid()) if pid not in kept]
+    found = [process for process in descendants(os.getpid()) if process.pid not in kept]
+    for process in found:
+        if process.is_dead:
+            # Adopted ones; a child of someone else is not ours to wait for.
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(process.pid, os.WNOHANG)
+    return [process.pid for process in found if not process.is_dead]
 
 
 def _wait(child: subprocess.Popen[bytes], limit_s: float | None) -> int:
@@ -109,30 +117,6 @@ def _forwarded_signals(child: subprocess.Popen[bytes]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _descendants(root: int) -> Iterator[int]:
-    """Yield the living processes below `root`."""
-    children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            # The name in parentheses may hold spaces; state and parent follow the last one.
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-            if state == "Z":
-                _reap(int(stat.parent.name))
-            else:
-                children.setdefault(int(parent), []).append(int(stat.parent.name))
-    waiting = [root]
-    while waiting:
-        found = children.get(waiting.pop(), [])
-        waiting.extend(found)
-        yield from found
-
-
-def _reap(pid: int) -> None:
-    # Only adopted ones: a zombie that is someone else's child is not ours to wait for.
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
 
 
 def _name(pid: int) -> str:

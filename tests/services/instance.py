@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from tests.services.probes import NotAnswering, probe
+from tests.services.processes import group_lives
 
 START_DEADLINE_S = 90.0
 STOP_DEADLINE_S = 30.0
@@ -136,7 +137,7 @@ class Instance(ABC):
             return
         self._signal(signal.SIGKILL)
         self._process.wait()
-        while _group_lives(self._process.pid):
+        while group_lives(self._process.pid):
             time.sleep(0.01)
         self._process = None
 
@@ -191,13 +192,3 @@ class Instance(ABC):
                     ) from reason
             time.sleep(0.05)
         raise ServerFailed(f"{self.kind} ended while starting:\n{self.log_tail()}")
-
-
-def _group_lives(group: int) -> bool:
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            # The name in parentheses may hold spaces; state, parent and group follow it.
-            state, _parent, of_group = stat.read_text().rpartition(")")[2].split()[:3]
-            if int(of_group) == group and state not in "ZX":
-                return True
-    return False

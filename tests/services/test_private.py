@@ -76,7 +76,7 @@ def test_data_outlives_a_stop_and_the_server_does_not_outlive_the_block(
     assert not server.is_running
     assert not server.folder.exists()
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", server.port), timeout=1)
+        socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
     assert not _survivors(server.folder)
 
 

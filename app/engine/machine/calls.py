@@ -5,11 +5,16 @@ from typing import Any
 
 from app.engine.definition import Input, Job
 from app.engine.expressions import to_text
-from app.engine.machine.fields import InvalidField
+from app.engine.machine.fields import InvalidField, evaluated
 
 
-def call_inputs(job: Job, declared: Sequence[Input], passed: Mapping[str, Any]) -> dict[str, Any]:
+def call_inputs(
+    job: Job, declared: Sequence[Input], passed: Mapping[str, Any], contexts: Mapping[str, Any]
+) -> dict[str, Any]:
     """The context `inputs` of the called file: declared kinds, with defaults.
+
+    Parameters:
+        contexts: what an expression in a default may read.
 
     Raises:
         InvalidField: a required input is missing, an unknown one is passed, or one has a value
@@ -22,14 +27,14 @@ def call_inputs(job: Job, declared: Sequence[Input], passed: Mapping[str, Any]) 
         raise InvalidField(
             f"{_at(job, unknown[0])}: the called file has no such input; it accepts {accepted}"
         )
-    return {name: _input(job, one, passed.get(name)) for name, one in known.items()}
+    return {name: _input(job, one, passed.get(name), contexts) for name, one in known.items()}
 
 
-def _input(job: Job, declared: Input, value: Any) -> Any:
+def _input(job: Job, declared: Input, value: Any, contexts: Mapping[str, Any]) -> Any:
     if value is None:
         if declared.required and declared.default is None:
             raise InvalidField(f"{_at(job, declared.name)}: the called file requires this input")
-        value = declared.default
+        value = evaluated(job, f"with.{declared.name}", declared.default, contexts)
     if declared.kind == "boolean":
         return _boolean(job, declared, value)
     if declared.kind == "number":

@@ -56,8 +56,9 @@ def expand_call(board: Board, node: Node) -> list[Node]:
     place = Place.under(node)
     definition = board.before.files[place.path]
     passed = evaluated(job, "with", job.with_, inside_job(board, node))
-    inputs = call_inputs(job, definition.on.call_inputs, passed)
-    contexts = {**base_contexts(board, scope_of(node)), "inputs": inputs}
+    contexts = base_contexts(board, scope_of(node))
+    inputs = call_inputs(job, definition.on.call_inputs, passed, contexts)
+    contexts["inputs"] = inputs
     wanted = file_nodes(definition, contexts, place)
     node = board.put(node, status=JobStatus.RUNNING, hold=None, reason=None, inputs=inputs)
     return _adopt(board, node, wanted)

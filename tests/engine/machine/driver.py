@@ -30,11 +30,11 @@ from app.engine.states import ExecutionStatus, JobStatus
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def job(name: str, *needs: str, **fields: Any) -> Job:
+def job(job_id: str, /, *needs: str, **fields: Any) -> Job:
     """A job on line 1 whose `if` is on line 12."""
     if "condition" in fields:
         fields["condition_position"] = Position(12, 5)
-    return Job(id=name, position=Position(1, 1), needs=needs, **fields)
+    return Job(id=job_id, position=Position(1, 1), needs=needs, **fields)
 
 
 def file(*jobs: Job, **fields: Any) -> Definition:

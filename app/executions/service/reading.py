@@ -1,0 +1,119 @@
+"""What the API shows of executions; constant numbers of statements."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from app.auth.principals import Principal
+from app.core.db import ReadSession
+from app.core.pagination import PageParams, Slice
+from app.engine.states import ExecutionStatus
+from app.executions.models import Execution, ExecutionEvent, Job, JobAttempt, Step
+from app.executions.repository.reading import ExecutionRepository
+from app.executions.schemas import (
+    AttemptRead,
+    ExecutionDetail,
+    ExecutionRead,
+    JobDetail,
+    JobRead,
+    StepRead,
+)
+
+
+async def list_executions(
+    session: ReadSession,
+    *,
+    principal: Principal,
+    page: PageParams,
+    project_id: uuid.UUID | None = None,
+    pipeline_id: uuid.UUID | None = None,
+    status: Sequence[ExecutionStatus] = (),
+    event: str | None = None,
+    ref: str | None = None,
+) -> Slice[Execution]:
+    """Executions that the caller may see, newest first: 1 statement."""
+    return await (
+        ExecutionRepository(session)
+        .visible_to(principal)
+        .list(
+            page,
+            project_id=project_id,
+            pipeline_id=pipeline_id,
+            status=status,
+            event=event,
+            ref=ref,
+        )
+    )
+
+
+async def execution_detail(
+    session: ReadSession, *, principal: Principal, execution_id: uuid.UUID
+) -> ExecutionDetail:
+    """An execution with jobs, steps and earlier attempts: 5 statements for any number of jobs.
+
+    Raises: ExecutionNotFound.
+    """
+    repository = ExecutionRepository(session).visible_to(principal)
+    execution = await repository.require(execution_id)
+    jobs = await repository.jobs(execution_id)
+    steps = _steps_by_attempt(await repository.steps(execution_id))
+    attempts = _by_job(await repository.attempts([job.id for job in jobs]))
+    return ExecutionDetail(
+        **ExecutionRead.model_validate(execution).model_dump(),
+        version=await repository.version_number(execution.version_id),
+        jobs=[
+            _job_detail(job, steps.get((job.id, job.attempt), []), attempts.get(job.id, []))
+            for job in jobs
+        ],
+    )
+
+
+async def job_detail(session: ReadSession, *, principal: Principal, job_id: uuid.UUID) -> JobDetail:
+    """One job with the steps of its current attempt: 3 statements.
+
+    Raises: JobNotFound.
+    """
+    repository = ExecutionRepository(session).visible_to(principal)
+    execution, job = await repository.require_job(job_id)
+    steps = _steps_by_attempt(await repository.steps(execution.id, job_id))
+    attempts = await repository.attempts([job_id])
+    return _job_detail(job, steps.get((job_id, job.attempt), []), attempts)
+
+
+async def execution_events(
+    session: ReadSession,
+    *,
+    principal: Principal,
+    execution_id: uuid.UUID,
+    after_seq: int,
+    limit: int,
+) -> Sequence[ExecutionEvent]:
+    """The history after `after_seq`: 2 statements.
+
+    Raises: ExecutionNotFound.
+    """
+    repository = ExecutionRepository(session).visible_to(principal)
+    await repository.require(execution_id)
+    return await repository.events(execution_id, after_seq=after_seq, limit=limit)
+
+
+def _steps_by_attempt(steps: Sequence[Step]) -> Mapping[tuple[uuid.UUID, int], list[Step]]:
+    grouped: dict[tuple[uuid.UUID, int], list[Step]] = defaultdict(list)
+    for step in steps:
+        grouped[step.job_id, step.attempt].append(step)
+    return grouped
+
+
+def _by_job(attempts: Sequence[JobAttempt]) -> Mapping[uuid.UUID, list[JobAttempt]]:
+    grouped: dict[uuid.UUID, list[JobAttempt]] = defaultdict(list)
+    for attempt in attempts:
+        grouped[attempt.job_id].append(attempt)
+    return grouped
+
+
+def _job_detail(job: Job, steps: Sequence[Step], attempts: Sequence[JobAttempt]) -> JobDetail:
+    return JobDetail(
+        **JobRead.model_validate(job).model_dump(),
+        steps=[StepRead.model_validate(step) for step in steps],
+        attempts=[AttemptRead.model_validate(attempt) for attempt in attempts],
+    )

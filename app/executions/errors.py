@@ -11,6 +11,14 @@ class JobNotFound(NotFound):
     code, title = "job_not_found", "No such job"
 
 
+class StepNotFound(NotFound):
+    code, title = "step_not_found", "No such step"
+
+
+class PipelineNotFound(NotFound):
+    code, title = "pipeline_not_found", "No such pipeline"
+
+
 class ExecutionFinished(Conflict):
     code, title = "execution_finished", "The execution has already ended"
 

@@ -46,6 +46,14 @@ class Rerun(Input):
     )
 
 
+class Accepted(Output):
+    """An execution that will run; `Location` names it."""
+
+    id: uuid.UUID = Field(description="Id of the execution")
+    number: int = Field(description="Its number in the pipeline")
+    attempt: int = Field(description="Counts re-runs, from 1")
+
+
 class StepRead(Output):
     """One try of a step."""
 

@@ -129,7 +129,7 @@ class Driver:
                 )
             for row in rows:
                 kind, act = acts[row.kind]
-                await act(self.database, kind.from_body(row.body), max_worker_lost=2)  # type: ignore[operator]
+                await act(self.database, kind.from_body(row.body), max_worker_lost=2)  # type: ignore[attr-defined,operator]
 
     async def cancel(self, execution_id: uuid.UUID) -> None:
         """Cancel as a person would."""

@@ -269,10 +269,10 @@ class TestRerun:
         await driver.run(execution_id, "a", v="7")
         await driver.run(execution_id, "b", JobStatus.FAILURE)
         await driver.run(execution_id, "c")
-        number = await rerun_execution(
+        rerun = await rerun_execution(
             driver.database, execution_id=execution_id, what="failed", max_worker_lost=2
         )
-        assert number == 2
+        assert (rerun.number, rerun.attempt) == (1, 2)
         assert await driver.statuses(execution_id) == {
             "a": "success",
             "b": "queued",

@@ -10,10 +10,11 @@ from app.auth.principals import Principal
 from app.core.pagination import PageParams, Slice
 from app.core.repository import Repository
 from app.engine.states import ExecutionStatus
-from app.executions.errors import ExecutionNotFound, JobNotFound
+from app.executions.errors import ExecutionNotFound, JobNotFound, StepNotFound
 from app.executions.models import Execution, ExecutionEvent, Job, JobAttempt, Step
-from app.pipelines.models import PipelineVersion
-from app.projects.repository import visible_projects
+from app.pipelines.models import Pipeline, PipelineVersion
+from app.projects.repository import permitted, visible
+from app.projects.rights import Action
 
 
 class ExecutionRepository(Repository):
@@ -28,10 +29,7 @@ class ExecutionRepository(Repository):
 
     def _executions(self) -> Select[Execution]:
         assert self._principal is not None, "call visible_to first"
-        statement = select(Execution)
-        if self._principal.sees_everything:
-            return statement
-        return statement.where(Execution.project_id.in_(visible_projects(self._principal)))
+        return select(Execution).where(visible(Execution.project_id, self._principal))
 
     async def require(self, execution_id: uuid.UUID) -> Execution:
         """An execution that the caller may see.
@@ -61,23 +59,31 @@ class ExecutionRepository(Repository):
         return row[0], row[1]
 
     async def require_step(self, step_id: uuid.UUID) -> Step:
-        """A step that the caller may see.
+        """A step whose log the caller may read.
 
-        Raises: JobNotFound.
+        Raises: StepNotFound.
         """
+        assert self._principal is not None, "call visible_to first"
         statement = (
             select(Step)
             .join(Execution, Execution.id == Step.execution_id)
-            .where(Step.id == step_id)
+            .where(
+                Step.id == step_id,
+                permitted(Execution.project_id, self._principal, Action.LOG_READ),
+            )
         )
-        assert self._principal is not None, "call visible_to first"
-        if not self._principal.sees_everything:
-            visible = visible_projects(self._principal)
-            statement = statement.where(Execution.project_id.in_(visible))
         step = (await self.session.execute(statement)).scalar_one_or_none()
         if step is None:
-            raise JobNotFound(f"there is no step {step_id}")
+            raise StepNotFound(f"there is no step {step_id}")
         return step
+
+    async def project_of_pipeline(self, pipeline_id: uuid.UUID) -> uuid.UUID | None:
+        """The project of a pipeline that the caller may see."""
+        assert self._principal is not None, "call visible_to first"
+        statement = select(Pipeline.project_id).where(
+            Pipeline.id == pipeline_id, visible(Pipeline.project_id, self._principal)
+        )
+        return (await self.session.execute(statement)).scalar_one_or_none()
 
     async def list(
         self,

@@ -1,6 +1,7 @@
 """Run an ended execution again: a new attempt, nothing is overwritten."""
 
 import uuid
+from dataclasses import dataclass
 from typing import Literal
 
 from app.core.db import AsyncSession, Database
@@ -19,6 +20,15 @@ from app.executions.nodes import snapshot_of
 from app.executions.repository.groups import GroupRepository
 from app.executions.repository.moving import MovingRepository
 
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """The execution's number in its pipeline and the number of the new attempt."""
+
+    number: int
+    attempt: int
+
+
 What = Literal["all", "failed"]
 
 
@@ -29,15 +39,15 @@ async def rerun_execution(
     what: What = "all",
     job_key: str | None = None,
     max_worker_lost: int,
-) -> int:
-    """Start the next attempt; returns its number.
+) -> Rerun:
+    """Start the next attempt.
 
     Parameters: `what` says which jobs run again, with all that depend on them; `job_key` names
     one job instead. Others keep their results and outputs.
     Raises: ExecutionNotFound, ExecutionUnfinished, NothingToRerun, JobNotFound, Unavailable.
     """
 
-    async def start(session: AsyncSession) -> int:
+    async def start(session: AsyncSession) -> Rerun:
         group = await _lock_group(session, execution_id)
         locked = await lock(session, execution_id, max_worker_lost=max_worker_lost)
         if locked is None:
@@ -54,7 +64,7 @@ async def rerun_execution(
         locked.contexts = contexts_of(execution)
         admitted = await _enter_group(session, locked, group)
         await apply(session, locked, RerunRequested(keys=keys, admitted=admitted))
-        return execution.attempt
+        return Rerun(number=execution.number, attempt=execution.attempt)
 
     return await database.transact(start)
 

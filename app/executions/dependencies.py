@@ -1,0 +1,110 @@
+"""Guards of the execution endpoints: 404 for what one may not know, 403 for what one may not do."""
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header
+from starlette.requests import HTTPConnection, Request
+
+from app.auth.dependencies import Caller
+from app.auth.principals import Principal
+from app.core.dependencies import DatabaseOf, database_of
+from app.executions.errors import PipelineNotFound
+from app.executions.repository.reading import ExecutionRepository
+from app.projects.rights import Action
+from app.projects.service.access import access
+from app.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRules:
+    """What the engine takes from the settings."""
+
+    server_url: str
+    max_worker_lost: int
+
+
+def engine_rules(connection: HTTPConnection) -> EngineRules:
+    """The rules of this application."""
+    settings: Settings = connection.app.state.runtime.settings
+    url = settings.server.base_url or f"http://{settings.server.host}:{settings.server.port}"
+    return EngineRules(url.rstrip("/"), settings.worker.max_worker_lost)
+
+
+Rules = Annotated[EngineRules, Depends(engine_rules)]
+
+
+async def startable_pipeline(
+    pipeline_id: uuid.UUID, principal: Caller, database: DatabaseOf
+) -> uuid.UUID:
+    """A pipeline that the caller may start."""
+    async with database.read() as session:
+        repository = ExecutionRepository(session).visible_to(principal)
+        project_id = await repository.project_of_pipeline(pipeline_id)
+        if project_id is None:
+            raise PipelineNotFound(f"there is no pipeline {pipeline_id}")
+        await access(session, principal, project=project_id, action=Action.EXECUTION_START)
+    return pipeline_id
+
+
+async def _execution_for(
+    connection: HTTPConnection, principal: Principal, execution_id: uuid.UUID, action: Action
+) -> uuid.UUID:
+    async with database_of(connection).read() as session:
+        repository = ExecutionRepository(session).visible_to(principal)
+        execution = await repository.require(execution_id)
+        await access(session, principal, project=execution.project_id, action=action)
+    return execution_id
+
+
+async def startable_execution(
+    execution_id: uuid.UUID, principal: Caller, connection: HTTPConnection
+) -> uuid.UUID:
+    """An execution that the caller may run again."""
+    return await _execution_for(connection, principal, execution_id, Action.EXECUTION_START)
+
+
+async def cancellable_execution(
+    execution_id: uuid.UUID, principal: Caller, connection: HTTPConnection
+) -> uuid.UUID:
+    """An execution that the caller may cancel."""
+    return await _execution_for(connection, principal, execution_id, Action.EXECUTION_CANCEL)
+
+
+StartablePipeline = Annotated[uuid.UUID, Depends(startable_pipeline)]
+StartableExecution = Annotated[uuid.UUID, Depends(startable_execution)]
+CancellableExecution = Annotated[uuid.UUID, Depends(cancellable_execution)]
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """The caller's key with a digest of the whole request."""
+
+    key: str | None
+    digest: str | None
+
+
+async def idempotency(
+    request: Request,
+    key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            min_length=1,
+            max_length=255,
+            pattern=r"^[\x21-\x7e]+$",
+            description="The same key with the same request answers the same execution for 24 h",
+        ),
+    ] = None,
+) -> Idempotency:
+    """The key of this request, if it has one."""
+    if key is None:
+        return Idempotency(None, None)
+    body = await request.body()
+    digest = hashlib.sha256(request.url.path.encode() + b"\0" + body).hexdigest()
+    return Idempotency(key, digest)
+
+
+IdempotencyOf = Annotated[Idempotency, Depends(idempotency)]

@@ -1,0 +1,109 @@
+"""Start, cancel and re-run."""
+
+from fastapi import APIRouter, Response, status
+
+from app.auth.dependencies import CurrentUser
+from app.core.dependencies import DatabaseOf
+from app.core.errors import Unauthenticated, Unavailable
+from app.executions.dependencies import (
+    CancellableExecution,
+    IdempotencyOf,
+    Rules,
+    StartableExecution,
+    StartablePipeline,
+)
+from app.executions.errors import (
+    DefinitionIsInvalid,
+    ExecutionFinished,
+    ExecutionNotFound,
+    ExecutionUnfinished,
+    IdempotencyKeyReused,
+    PipelineNotFound,
+)
+from app.executions.schemas import Accepted, ExecutionCreate, Rerun
+from app.executions.service.cancel import cancel_execution
+from app.executions.service.rerun import rerun_execution
+from app.executions.service.start import Trigger, start_execution
+from app.projects.errors import RoleTooLow
+
+router = APIRouter(
+    tags=["executions"],
+    responses={401: Unauthenticated.doc(), 403: RoleTooLow.doc(), 503: Unavailable.doc()},
+)
+
+
+@router.post(
+    "/pipelines/{pipeline_id}/executions",
+    status_code=status.HTTP_202_ACCEPTED,
+    responses={
+        404: PipelineNotFound.doc(),
+        409: IdempotencyKeyReused.doc(),
+        422: DefinitionIsInvalid.doc(),
+    },
+)
+async def start(
+    pipeline_id: StartablePipeline,
+    principal: CurrentUser,
+    body: ExecutionCreate,
+    idempotency: IdempotencyOf,
+    database: DatabaseOf,
+    rules: Rules,
+    response: Response,
+) -> Accepted:
+    """Start an execution: accepted now, runs when a worker is free."""
+    trigger = Trigger(
+        pipeline_id=pipeline_id,
+        version=body.version,
+        ref=body.ref,
+        sha=body.sha,
+        inputs=body.inputs,
+        user_id=principal.id,
+        actor=principal.name,
+        idempotency_key=idempotency.key,
+        digest=idempotency.digest,
+    )
+    started = await start_execution(database, trigger, server_url=rules.server_url)
+    response.headers["Location"] = f"/api/v1/executions/{started.execution_id}"
+    return Accepted(id=started.execution_id, number=started.number, attempt=1)
+
+
+@router.post(
+    "/executions/{execution_id}/cancel",
+    status_code=status.HTTP_202_ACCEPTED,
+    responses={404: ExecutionNotFound.doc(), 409: ExecutionFinished.doc()},
+)
+async def cancel(
+    execution_id: CancellableExecution, principal: CurrentUser, database: DatabaseOf, rules: Rules
+) -> None:
+    """Cancel; a second call kills at once what is still cleaning up."""
+    await cancel_execution(
+        database,
+        execution_id=execution_id,
+        by=principal.name,
+        max_worker_lost=rules.max_worker_lost,
+    )
+
+
+@router.post(
+    "/executions/{execution_id}/rerun",
+    status_code=status.HTTP_202_ACCEPTED,
+    responses={404: ExecutionNotFound.doc(), 409: ExecutionUnfinished.doc()},
+)
+async def rerun(
+    execution_id: StartableExecution,
+    _principal: CurrentUser,
+    body: Rerun,
+    database: DatabaseOf,
+    rules: Rules,
+    response: Response,
+) -> Accepted:
+    """Run jobs of an ended execution again, as its next attempt."""
+    started = await rerun_execution(
+        database,
+        execution_id=execution_id,
+        what=body.jobs,
+        job_key=body.key,
+        max_worker_lost=rules.max_worker_lost,
+    )
+    response.headers["Location"] = f"/api/v1/executions/{execution_id}"
+    return Accepted(id=execution_id, number=started.number, attempt=started.attempt)

@@ -15,16 +15,16 @@ from typing import Any
 
 import pika
 import pika.exceptions
-import structlog
 from dramatiq import Message, MessageProxy
 from dramatiq.broker import Broker, Consumer
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.errors import ConnectionClosed, DecodeError
 from dramatiq.middleware import Middleware
 
+from app.core.logging import logger
 from app.jobs.queues import declarations
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 _LOST = (pika.exceptions.AMQPError, OSError, AssertionError)
 

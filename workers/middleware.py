@@ -5,17 +5,18 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import structlog
 from dramatiq import MessageProxy
 from dramatiq.broker import Broker
 from dramatiq.middleware import Middleware
 
 from app.core.clock import new_id
+from app.core.logging import logger
 from app.jobs.catalog import InvalidMessage
 from app.jobs.outbox import Outgoing
 from app.jobs.wire import RETRIES
+from workers.running import NotBegun
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 _LONGEST_S = 3600.0
 
@@ -35,7 +36,7 @@ class BoundedRetries(Middleware):
     @property
     def actor_options(self) -> set[str]:
         """The options that actors may set."""
-        return {"max_retries", "backoff_s"}
+        return {"max_retries", "backoff_s", "throws"}
 
     def after_process_message(
         self,
@@ -47,6 +48,9 @@ class BoundedRetries(Middleware):
     ) -> None:
         """Decide about a message that has just been processed."""
         if exception is None:
+            return
+        if isinstance(exception, NotBegun):
+            message.options["unanswered"] = True
             return
         options = broker.get_actor(message.actor_name).options
         retries = message.options.get("retries", 0)

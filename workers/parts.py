@@ -7,9 +7,8 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import version
-
-import structlog
 
 from app.administration.registration import (
     WorkerDescription,
@@ -19,6 +18,7 @@ from app.administration.registration import (
 )
 from app.core.db import Database
 from app.core.errors import Unavailable
+from app.core.logging import logger
 from app.events import EventBus, bind, topics
 from app.executions.repository.label_queues import label_queues
 from app.jobs.publisher import Publisher
@@ -27,7 +27,10 @@ from app.settings import Settings
 from workers.running import Execute, RunningJobs
 from workers.runtime import end_tasks, keep
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
+
+Work = Callable[[], Awaitable[None]]
+"""Something that goes on in the background until it is cancelled."""
 
 _LABELS_EVERY_S = 2.0
 
@@ -42,7 +45,7 @@ class WorkerParts:
     relay: Relay
     jobs: RunningJobs
     description: WorkerDescription
-    background: tuple[Callable[[], Awaitable[None]], ...] = ()
+    background: tuple[Work, ...] = ()
     consume: Callable[[str], None] | None = None
     """Has one more queue consumed; set once the consumers run."""
 
@@ -125,31 +128,37 @@ async def open_parts(
     description: WorkerDescription,
     open_bus: Callable[[AsyncExitStack], Awaitable[EventBus]],
     publisher: Callable[[], Publisher],
-    execute: Callable[["Database"], Execute],
-    background: tuple[Callable[[], Awaitable[None]], ...] = (),
+    execute: Callable[[Database, Callable[[], timedelta]], Execute],
+    before: Callable[[Database], Awaitable[None]] | None = None,
+    background: Callable[[Database], tuple[Work, ...]] = lambda _database: (),
 ) -> AsyncIterator[WorkerParts]:
     """Open everything on the current loop; close it in the opposite order.
 
-    Parameters: `open_bus` puts what it opens on the stack; `background` is more work that goes on
-    until the end, such as the guard's beats.
+    Parameters: `open_bus` puts what it opens on the stack; `execute` is given the database and
+    the offset of its clock; `before` runs before anything else uses the database; `background` is
+    more work that goes on until the end, such as the guard's beats.
     """
     async with AsyncExitStack() as stack:
         database = open_database(settings)
         stack.push_async_callback(database.close)
+        if before is not None:
+            await before(database)
         bus = await open_bus(stack)
         bind(bus, database)
         outlet = publisher()
         stack.push_async_callback(outlet.close)
         jobs = RunningJobs(
             database,
-            execute(database),
+            execute(database, lambda: jobs.clock_offset),
             worker_id=description.id,
             lease_s=settings.worker.lease_s,
             renew_s=settings.worker.renew_s,
         )
         await bus.subscribe(topics.CANCELS, jobs.hear_cancel)
         relay = Relay(database, outlet, description.id)
-        yield WorkerParts(settings, database, bus, relay, jobs, description, background)
+        # Measures the clock, and opens the first connection before the first message comes.
+        await jobs.renew()
+        yield WorkerParts(settings, database, bus, relay, jobs, description, background(database))
         try:
             await mark_stopped(database, description.id)
         except Unavailable:

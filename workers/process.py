@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-import structlog
 from dramatiq.broker import Broker
 from dramatiq.middleware import Middleware
 
+from app.core.logging import logger
 from app.jobs.catalog import Message
 from app.jobs.queues import CONTROL
 from workers.actors import ACTORS, Actor
@@ -16,7 +16,7 @@ from workers.parts import WorkerParts
 from workers.pool import PooledWorker
 from workers.runtime import Runtime, bind
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 CONTROL_THREADS = 2
 
@@ -57,6 +57,10 @@ class WorkerProcess:
         for queue in self._worker.pools:
             self._worker.consume(queue)
         parts.consume = self._worker.consume
+
+    def hurry(self) -> None:
+        """Wait no longer for running jobs, while `stop` does; callable from a signal handler."""
+        self.runtime.call_soon(self.runtime.parts.jobs.hand_back_all)
 
     def stop(self, *, drain_s: float) -> None:
         """Take no more messages, let running jobs end for `drain_s` seconds, hand the rest back.

@@ -13,18 +13,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-import structlog
-
 from app.core.clock import new_id
 from app.core.db import Database
 from app.core.errors import Unavailable
+from app.core.logging import logger
 from app.events import Message as EventMessage
 from app.executions.service.claim import Claimed, claim
 from app.executions.service.leases import Renewal, renew
 from app.jobs.catalog import RunJob
 from workers.runner.ports import CancelSignal
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 UNRENEWED_LIMIT_S = 300.0
 """After this long without a renewal, a job with an environment or a concurrency group is killed:
@@ -32,6 +31,10 @@ somebody else may be let in."""
 
 Execute = Callable[[Claimed, CancelSignal], Awaitable[None]]
 """Runs a claimed job to its end and stores the result; returns when no process of it is left."""
+
+
+class NotBegun(Exception):
+    """This process ends and has done nothing about the message: it must not be answered."""
 
 
 @dataclass(slots=True, eq=False)
@@ -84,7 +87,10 @@ class RunningJobs:
         return len(self._running)
 
     async def run(self, message: RunJob) -> None:
-        """Claim the job that `message` hints at and run it; nothing if somebody else has it."""
+        """Claim the job that `message` hints at and run it; nothing if somebody else has it.
+
+        Raises: NotBegun while this process ends.
+        """
         self._claiming += 1
         self._idle.clear()
         try:
@@ -114,7 +120,7 @@ class RunningJobs:
             except Unavailable:
                 await asyncio.sleep(delay_s * random.uniform(0.8, 1.2))  # noqa: S311  jitter
                 delay_s = min(delay_s * 2, 5.0)
-        return None
+        raise NotBegun
 
     async def _run(self, claimed: Claimed) -> None:
         running = self._running[claimed.token] = Running(claimed)
@@ -178,6 +184,11 @@ class RunningJobs:
             async with asyncio.timeout(timeout_s):
                 await self._idle.wait()
         except TimeoutError:
-            for running in self._running.values():
-                running.signal.hand_back()
+            self.hand_back_all()
         await self._idle.wait()
+
+    def hand_back_all(self) -> None:
+        """Kill what runs and give it back to the queue; it does not count as lost."""
+        self.is_draining = True
+        for running in self._running.values():
+            running.signal.hand_back()

@@ -12,20 +12,21 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
-import structlog
 from dramatiq.actor import Actor as DramatiqActor
 from dramatiq.broker import Broker
 
 from app.core.clock import utcnow
 from app.core.db import AsyncSession
 from app.core.errors import Unavailable
+from app.core.logging import logger
 from app.jobs.catalog import Message
 from app.jobs.outbox import Outgoing, enqueue_rows
 from app.jobs.queues import queue_for
 from workers.actors import ACTORS, Actor
 from workers.actors.actor import Context
+from workers.running import NotBegun
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 T = TypeVar("T")
 
 _ORDER = {"control": 0, "high": 1, "medium": 2, "low": 3}
@@ -84,6 +85,11 @@ class Runtime:
             work.close()
             raise Stopped("the worker has stopped")
         return asyncio.run_coroutine_threadsafe(work, loop).result()
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        """Have `call` run on the loop, without waiting for it."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call)
 
     @property
     def parts(self) -> Parts:
@@ -178,7 +184,12 @@ def _declare(
         actor_name=kind.wire,
         queue_name=prefix + queue_for(kind.priority),
         priority=_ORDER[kind.priority],
-        options={"max_retries": actor.max_retries, "backoff_s": actor.backoff_s},
+        options={
+            "max_retries": actor.max_retries,
+            "backoff_s": actor.backoff_s,
+            # Dramatiq writes no error about it.
+            "throws": NotBegun,
+        },
     )
 
 

@@ -6,17 +6,17 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-import structlog
 from aio_pika import DeliveryMode, Message, connect
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
 from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed, PublishError
 
 from app.core.errors import Unavailable
+from app.core.logging import logger
 from app.jobs.outbox import Outgoing
 from app.jobs.queues import declarations
 from app.jobs.wire import encode
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 _LOST = (AMQPError, OSError, TimeoutError, RuntimeError)
 """What a broken connection raises; RuntimeError is aiormq's word for a closed one."""

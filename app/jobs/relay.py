@@ -15,22 +15,20 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping,
 from datetime import timedelta
 from typing import Any
 
-import structlog
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter
 
 from app.core.clock import new_id
 from app.core.db import AsyncSession, Database
 from app.core.errors import Unavailable
+from app.core.logging import logger
+from app.core.metrics import outbox_lag
 from app.jobs import outbox
 from app.jobs.outbox import Outgoing
 from app.jobs.publisher import Publisher
 from app.jobs.repository import OutboxReads, OutboxRepository
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
-LAG = Gauge(
-    "ansflow_outbox_lag_seconds", "How long the oldest due message has waited for publication"
-)
 PUBLISHED = Counter("ansflow_outbox_published_total", "Messages published by this process")
 
 Effect = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -213,7 +211,7 @@ class Relay:
         """Publish what is due; returns the seconds to the next row, None when there is none."""
         async with self._database.read() as session:
             now, first = await OutboxReads(session).head()
-            LAG.set(max(0.0, (now - first).total_seconds()) if first else 0.0)
+            outbox_lag.set(max(0.0, (now - first).total_seconds()) if first else 0.0)
             if first is None:
                 return None
             if first > now:

@@ -1,0 +1,121 @@
+"""Puts the runner together: a claimed job, its ports over the database, the host executor."""
+
+import hashlib
+import os
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from app.core.db import Database
+from app.core.logging import logger
+from app.executions.service.claim import Claimed
+from app.settings import Settings
+from workers.executors.base import Executor
+from workers.executors.host import HostExecutor
+from workers.guard import Guard
+from workers.runner.database import ClaimHolder, assignment_of
+from workers.runner.job import run_job
+from workers.runner.ports import CancelSignal, Replaced
+from workers.runner.settings import RunnerSettings
+from workers.running import Execute
+
+log = logger(__name__)
+
+
+def job_execution(
+    settings: Settings,
+    database: Database,
+    executor: Executor,
+    *,
+    name: str,
+    clock_offset: Callable[[], timedelta],
+) -> Execute:
+    """How claimed jobs are run in this process.
+
+    Parameters: `name` is what `runner.name` shows; `clock_offset` is the database's clock minus
+    this host's.
+    """
+    runner_settings = RunnerSettings(
+        worker_name=name,
+        grace_s=settings.worker.grace_s,
+        max_log_bytes=settings.logs.max_step_bytes,
+        allow_private_addresses=settings.security.allow_private_addresses,
+    )
+
+    async def execute(claimed: Claimed, signal: CancelSignal) -> None:
+        holder = ClaimHolder(database, claimed, max_worker_lost=settings.worker.max_worker_lost)
+        holder.offset = clock_offset()
+        assignment = assignment_of(
+            claimed, secrets={}, keep_workspace=settings.worker.keep_workspaces
+        )
+        try:
+            await run_job(
+                assignment,
+                reporter=holder,
+                logs=holder,
+                executor=executor,
+                cancel=signal,
+                settings=runner_settings,
+            )
+        except Replaced:
+            log.warning("job_replaced", job_id=str(claimed.job_id), attempt=claimed.attempt)
+
+    return execute
+
+
+def work_folder(data: Path, *, isolates: bool) -> Path:
+    """Where the folders of jobs are made.
+
+    The data folder is closed to everybody else, because the database and the key are in it; jobs
+    that run as accounts of their own could not reach a workspace below it.
+    """
+    folder = data.resolve() / "work"
+    if not isolates or os.geteuid() != 0:
+        return folder
+    digest = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
+    return Path("/var/lib/ansflow") / digest / "work"
+
+
+def open_data_folder(folder: Path) -> Path:
+    """Make the data folder if need be, closed to other accounts."""
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if folder.stat().st_uid == os.geteuid():
+        folder.chmod(0o700)
+    return folder
+
+
+class JobMachinery:
+    """Guard and executor of this process; the guard is there before any job.
+
+    Parameters: `worker_id` is the boot id. Raises: CannotStart, RuntimeError.
+    """
+
+    def __init__(self, settings: Settings, worker_id: uuid.UUID) -> None:
+        isolate = settings.worker.isolation == "auto"
+        data = open_data_folder(settings.data.folder)
+        self.executor = HostExecutor(work_folder(data, isolates=isolate), isolate=isolate)
+        accounts = self.executor.accounts
+        self.guard = Guard(
+            data / "guard",
+            worker_id,
+            # Long before somebody else may take over the job.
+            beat_timeout_s=settings.worker.lease_s * 0.6,
+            hold=() if accounts is None else accounts.locks,
+        )
+        self.executor.guard = self.guard
+
+    @property
+    def isolation(self) -> str:
+        """How jobs are kept apart, for people."""
+        return "own account per job" if self.executor.isolates else "account of the worker"
+
+    def start(self) -> None:
+        """Start the guard; it has removed what dead workers left when this returns."""
+        self.guard.start()
+
+    def close(self) -> None:
+        """End the guard and give up the accounts; no job is left."""
+        self.guard.close()
+        self.executor.close()

@@ -61,7 +61,7 @@ install_engine() {
     [ ! -e $policy ] || cp -p $policy "$folder/policy"
     printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        docker.io debootstrap tini iptables >/dev/null
+        docker.io debootstrap tini iptables >"$folder/apt.log" 2>&1
     if [ -e "$folder/policy" ]; then mv "$folder/policy" $policy; else rm $policy; fi
     dockerd --host "$DOCKER_HOST" --data-root "$folder/engine" --exec-root "$folder/run" \
         --pidfile "$folder/docker.pid" >"$folder/dockerd.log" 2>&1 &

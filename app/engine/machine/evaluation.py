@@ -6,6 +6,7 @@ from typing import Any
 
 from app.engine.definition import Value
 from app.engine.expressions import (
+    STATUS_FUNCTIONS,
     Expression,
     Functions,
     Template,
@@ -80,17 +81,22 @@ def holds(text: str | None, contexts: Mapping[str, Any], functions: Functions) -
 
 def names_status(text: str | None) -> bool:
     """Whether an `if` calls a status function itself, so that `success()` is not implied."""
-    return text is not None and bool(text.strip()) and bool(_status_calls(text) - {"success"})
+    return text is not None and bool(text.strip()) and bool(status_calls(text) - {"success"})
 
 
 def may_outlive_cancel(text: str | None) -> bool:
     """Whether an `if` may hold in an execution that is being cancelled."""
-    return text is not None and bool(_status_calls(text) & _OUTLIVING)
+    return text is not None and bool(status_calls(text) & _OUTLIVING)
 
 
 @lru_cache(maxsize=4096)
-def _status_calls(text: str) -> frozenset[str]:
-    return calls(_condition(text)) & frozenset({"success", "failure", "always", "cancelled"})
+def status_calls(text: str) -> frozenset[str]:
+    """The status functions that an `if` calls, the implied `success` included.
+
+    Raises:
+        ExpressionError: the condition cannot be read.
+    """
+    return calls(_condition(text)) & STATUS_FUNCTIONS
 
 
 @lru_cache(maxsize=4096)

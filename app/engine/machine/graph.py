@@ -26,11 +26,15 @@ def scope_of(node: Node) -> str | None:
 
 
 class Graph:
-    """A snapshot that can be asked. It reads each node once; every question is a look-up."""
+    """A snapshot that can be asked. It reads each node once; every question is a look-up.
+
+    `results` remembers the results of ended jobs by scope and job id.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.before = snapshot
         self.nodes: dict[str, Node] = {}
+        self.results: dict[tuple[str | None, str], str] = {}
         self._groups: dict[tuple[str | None, str], list[str]] = {}
         self._children: dict[str | None, list[str]] = {}
         self._dependents: dict[tuple[str | None, str], list[str]] = {}

@@ -41,9 +41,13 @@ def result(graph: Graph, scope: str | None, job_id: str) -> str:
 
     Empty while the job has not ended.
     """
-    if not graph.has_ended(scope, job_id):
-        return ""
-    return _RESULTS[common_status(graph.group(scope, job_id))]
+    known = graph.results.get((scope, job_id))
+    if known is None:
+        if not graph.has_ended(scope, job_id):
+            return ""
+        known = _RESULTS[common_status(graph.group(scope, job_id))]
+        graph.results[scope, job_id] = known
+    return known
 
 
 def merged_outputs(nodes: Iterable[Node]) -> dict[str, str]:

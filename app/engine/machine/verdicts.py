@@ -48,7 +48,7 @@ def _succeeded(board: Board, node: Node) -> bool:
 def why_false(board: Board, node: Node) -> str:
     """Which rule kept the node from running, in words."""
     job = board.job(node)
-    where = _where(job)
+    where = where_if(job)
     if names_status(job.condition):
         return f"{where} is false"
     culprit = first_with(board, node, _NOT_SUCCESS)
@@ -63,7 +63,7 @@ def why_false(board: Board, node: Node) -> str:
 
 def why_invalid(board: Board, node: Node, error: ExpressionError) -> str:
     """What is wrong with the node's `if`, in words."""
-    return f"{_where(board.job(node))} cannot be evaluated: {error}"
+    return f"{where_if(board.job(node))} cannot be evaluated: {error}"
 
 
 def outlives_cancel(board: Board, node: Node) -> bool:
@@ -80,6 +80,7 @@ def outlives_cancel(board: Board, node: Node) -> bool:
         return False
 
 
-def _where(job: Job) -> str:
+def where_if(job: Job) -> str:
+    """How reasons name the `if` of a job."""
     position = job.condition_position or job.position
     return f"`if` on line {position.line}"

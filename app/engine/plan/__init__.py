@@ -2,5 +2,6 @@
 
 from app.engine.plan.called import InvalidPlan, called_files
 from app.engine.plan.planning import Plan, plan
+from app.engine.plan.preview import Forecast, Outlook, preview
 
-__all__ = ["InvalidPlan", "Plan", "called_files", "plan"]
+__all__ = ["Forecast", "InvalidPlan", "Outlook", "Plan", "called_files", "plan", "preview"]

@@ -129,6 +129,14 @@ class Sandbox(Protocol):
         """
         ...
 
+    async def copy_in(self, source: Path, target: Path) -> None:
+        """Copy a folder of the worker's into a folder of the job, as the job's own files.
+
+        Raises:
+            CannotStart: the folder cannot be read or the copy not written; the text says why.
+        """
+        ...
+
     async def close(self) -> None:
         """Kill every process of the job, wait until none is left, remove its folders."""
         ...

@@ -9,14 +9,14 @@ import pwd
 import shutil
 import stat
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers.executors.base import Account, CannotStart, Command, JobPaths
 from workers.executors.process import HostProcess
+from workers.guard_process import MARKER_VARIABLE, kill_pass, members, processes
 from workers.guard_process import Job as GuardedJob
-from workers.guard_process import kill_pass, members, processes
 
 if TYPE_CHECKING:
     from workers.executors.host import HostExecutor
@@ -123,6 +123,37 @@ class HostSandbox:
         finally:
             os.close(handle)
 
+    async def copy_in(self, source: Path, target: Path) -> None:
+        """See `executors.base.Sandbox.copy_in`."""
+        # Read with the worker's rights, written with the job's: no link that the job planted can
+        # make the worker write elsewhere.
+        prefix = self._executor.prefix(self.account)
+        pack = (
+            "tar",
+            "-C",
+            str(source),
+            *_without(self._executor.work_root, source),
+            "-cf",
+            "-",
+            ".",
+        )
+        unpack = (*prefix, "tar", "-C", str(target), "--no-same-owner", "-xf", "-")
+        reading, writing = os.pipe2(os.O_CLOEXEC)
+        try:
+            environment = {MARKER_VARIABLE: self.marker, "PATH": os.environ.get("PATH", os.defpath)}
+            packing = await _spawn(pack, environment, stdin=subprocess.DEVNULL, stdout=writing)
+            unpacking = await _spawn(unpack, environment, stdin=reading, stdout=subprocess.DEVNULL)
+        finally:
+            os.close(reading)
+            os.close(writing)
+        (_, packed), (_, unpacked) = await asyncio.gather(
+            packing.communicate(), unpacking.communicate()
+        )
+        # 1: a file changed while it was read. The rest is there.
+        if packing.returncode not in (0, 1) or unpacking.returncode != 0:
+            why = (packed + unpacked).decode("utf-8", "replace").strip()[-1000:]
+            raise CannotStart(f"The folder {source} cannot be copied into the workspace: {why}")
+
     async def close(self) -> None:
         """See `executors.base.Sandbox.close`."""
         await self._kill_all()
@@ -169,6 +200,21 @@ class HostSandbox:
         if found is None:
             raise CannotStart(f"The command {name!r} does not exist on this worker.")
         return found
+
+
+def _without(work_root: Path, source: Path) -> tuple[str, ...]:
+    """A folder that holds the workspaces is not copied into one of them."""
+    if work_root.is_relative_to(source):
+        return ("--anchored", f"--exclude=./{work_root.relative_to(source)}")
+    return ()
+
+
+async def _spawn(
+    argv: Sequence[str], env: Mapping[str, str], *, stdin: int, stdout: int
+) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *argv, env=env, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, start_new_session=True
+    )
 
 
 def reap(pid: int) -> None:

@@ -21,6 +21,7 @@ from workers.runner.ports import (
     Replaced,
     Reporter,
 )
+from workers.runner.posts import run_post
 from workers.runner.run import JobRun
 from workers.runner.scope import EvaluationFailed, Scope
 from workers.runner.settings import RunnerSettings
@@ -135,6 +136,9 @@ async def _run(run: JobRun) -> JobResult:
             skip_step(run, step, broken)
         else:
             await run_step(run, step, defaults)
+    for number, post in enumerate(reversed(run.posts), start=len(job.steps)):
+        if run.stopper.over is None:
+            await run_post(run, post, number)
     if run.stopper.over is Cause.LOST:
         raise Replaced
     return await _result(run)

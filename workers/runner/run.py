@@ -87,9 +87,8 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What an action runs at the end of the job, under the name of its step."""
+    """What an action runs at the end of the job."""
 
-    index: int
     name: str
     condition: str
     body: Callable[[Attempt], Awaitable[Ended]]

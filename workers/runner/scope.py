@@ -44,6 +44,7 @@ class Scope:
     overlay: Mapping[str, str] = field(default_factory=dict)
     steps: dict[str, Any] = field(default_factory=dict)
     failed: bool = False
+    depth: int = 0
     is_cancelled: Callable[[], bool] = lambda: False
 
     @property

@@ -1,0 +1,99 @@
+"""`http`: one request, its status checked."""
+
+import asyncio
+import re
+
+import httpx
+
+from workers.actions.addresses import resolve
+from workers.actions.base import ActionCall, ActionFailed
+
+MAX_BODY = 1 << 20
+RETRY_AFTER_S = 1.0
+_RANGE = re.compile(r"(\d{3})(?:-(\d{3}))?")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+async def http(call: ActionCall) -> None:
+    """Send the request; try again on a failed connection or an unexpected status."""
+    expected = call.inputs.get("expected-status", "200-299")
+    ranges = _ranges(expected)
+    tries = int(call.number("retries")) + 1
+    for attempt in range(1, tries + 1):
+        try:
+            status, body = await call.interruptible(_send(call))
+        except httpx.HTTPError as error:
+            problem = f"The request failed: {error or type(error).__name__}."
+        else:
+            await call.log(f"{call.inputs['method'].upper()} {call.inputs['url']}: {status}")
+            if any(low <= status <= high for low, high in ranges):
+                call.effects.outputs.update(status=str(status), body=body)
+                return
+            problem = f"The answer has status {status}, expected is {expected}."
+        if attempt < tries:
+            await call.log(f"{problem} Trying again ({attempt} of {tries - 1}).")
+            await call.interruptible(asyncio.sleep(RETRY_AFTER_S))
+    raise ActionFailed(problem)
+
+
+async def _send(call: ActionCall) -> tuple[int, str]:
+    try:
+        url = httpx.URL(call.inputs["url"].strip())
+    except httpx.InvalidURL as error:
+        raise ActionFailed(f"Input 'url' is not valid: {error}.") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ActionFailed("Input 'url' must begin with http:// or https:// and name a host.")
+    port = url.port or (443 if url.scheme == "https" else 80)
+    allow = call.attempt.run.settings.allow_private_addresses
+    address = await resolve(url.host, port, allow_private=allow)
+    headers = httpx.Headers(_headers(call.inputs.get("headers", "")))
+    headers.setdefault("Host", url.netloc.decode("ascii"))
+    request = httpx.Request(
+        call.inputs["method"].strip().upper(),
+        url.copy_with(host=address),
+        headers=headers,
+        content=call.inputs.get("body", "").encode(),
+        extensions={"sni_hostname": url.host},
+    )
+    timeout = call.number("timeout-seconds")
+    async with httpx.AsyncClient(timeout=timeout, trust_env=False) as client:
+        response = await client.send(request, stream=True)
+        try:
+            return response.status_code, await _body(response)
+        finally:
+            await response.aclose()
+
+
+async def _body(response: httpx.Response) -> str:
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.aiter_bytes():
+        size += len(part)
+        if size > MAX_BODY:
+            raise ActionFailed(f"The answer is larger than {MAX_BODY >> 20} MiB.")
+        parts.append(part)
+    return b"".join(parts).decode(response.encoding or "utf-8", "replace")
+
+
+def _headers(text: str) -> list[tuple[str, str]]:
+    headers = []
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        name, colon, value = line.partition(":")
+        if not colon or not _TOKEN.fullmatch(name.strip()):
+            raise ActionFailed(f"Input 'headers' has a line that is not 'Name: value': {line!r}.")
+        headers.append((name.strip(), value.strip()))
+    return headers
+
+
+def _ranges(text: str) -> list[tuple[int, int]]:
+    ranges = []
+    for part in re.split(r"[\s,]+", text.strip()):
+        found = _RANGE.fullmatch(part)
+        if found is None:
+            raise ActionFailed(
+                f"Input 'expected-status' must hold codes and ranges like 200-299, not {part!r}."
+            )
+        ranges.append((int(found[1]), int(found[2] or found[1])))
+    return ranges

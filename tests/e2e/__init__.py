@@ -1,0 +1,1 @@
+"""Whole systems: real server, worker and scheduler processes, on both modes."""

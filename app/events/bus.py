@@ -1,5 +1,6 @@
 """How events leave a process and reach others: the bus, and publishing after the commit."""
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -118,3 +119,12 @@ def unpack(topic: str, wire: bytes) -> Message:
         int(last) if last else None,
         body,
     )
+
+
+def decoded(message: Message) -> dict[str, Any]:
+    """The data of a message; empty when there is none or it is no object."""
+    try:
+        data = json.loads(message.body)["data"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return data if isinstance(data, dict) else {}

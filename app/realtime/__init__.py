@@ -1,0 +1,1 @@
+"""Sockets and streams: every change, live, to everybody who may see it."""

@@ -14,7 +14,7 @@ def cancel(board: Board, event: CancelRequested) -> None:
     node = board.nodes.get(event.key)
     if node is not None and node.status not in TERMINAL_JOB:
         force = node.status is JobStatus.CANCELLING
-        stop(board, node, _again(event.by) if force else f"cancelled by {event.by}", force=force)
+        stop(board, node, _again(event.by) if force else event.by, force=force)
 
 
 def _cancel_execution(board: Board, by: str) -> None:
@@ -22,7 +22,7 @@ def _cancel_execution(board: Board, by: str) -> None:
         return
     force = board.cancelling
     board.cancelling = True
-    board.reason = _again(by) if force else f"cancelled by {by}"
+    board.reason = _again(by) if force else by
     for node in list(board.nodes.values()):
         # What stands under something that is not expanded shares the fate of that.
         if board.is_open(node) and (force or not outlives_cancel(board, node)):
@@ -51,4 +51,4 @@ def stop_alone(board: Board, node: Node, reason: str, *, force: bool) -> None:
 
 
 def _again(by: str) -> str:
-    return f"cancelled by {by} again: stopped at once"
+    return f"{by}; asked again, so it is stopped at once"

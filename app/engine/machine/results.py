@@ -65,14 +65,21 @@ def merged_outputs(nodes: Iterable[Node]) -> dict[str, str]:
 
 
 def job_values(graph: Graph, scope: str | None, job_ids: Iterable[str]) -> dict[str, Any]:
-    """The context `needs` or `jobs`: result and outputs by job id."""
-    return {
-        job_id: {
+    """The context `needs` or `jobs`: result and outputs by job id.
+
+    Raises:
+        KeyError: the snapshot has no node of a job; a part of an execution was too small a part.
+    """
+    values = {}
+    for job_id in job_ids:
+        nodes = graph.group(scope, job_id)
+        if not nodes:
+            raise KeyError(f"the snapshot has no node of the job {job_id!r} in {scope!r}")
+        values[job_id] = {
             "result": result(graph, scope, job_id),
-            "outputs": merged_outputs(graph.group(scope, job_id)),
+            "outputs": merged_outputs(nodes),
         }
-        for job_id in job_ids
-    }
+    return values
 
 
 def ancestors(graph: Graph, node: Node) -> Iterator[str]:

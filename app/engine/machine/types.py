@@ -127,7 +127,10 @@ class HandedBack:
 
 @dataclass(frozen=True, slots=True)
 class CancelRequested:
-    """Someone cancels the execution (`key` None) or one job of it. `by` is for the reason."""
+    """Someone cancels the execution (`key` None) or one job of it.
+
+    `by` becomes the reason as it stands: "cancelled by ann".
+    """
 
     by: str
     key: str | None = None

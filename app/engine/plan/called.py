@@ -88,6 +88,9 @@ def check_called(files: Files) -> None:
 
 
 def _check_passed(job: Job, called: Definition, path: tuple[str, ...]) -> None:
+    if all(event.event != "workflow_call" for event in called.on.events):
+        message = f"the job `{job.id}` uses `{job.uses}`, which has no `workflow_call` under `on`"
+        raise InvalidPlan(message, job.position, path)
     inputs = {one.name: one.required and one.default is None for one in called.on.call_inputs}
     secrets = {one.name: one.required for one in called.on.call_secrets}
     _check_names(job, "with", "input", job.with_, inputs, path)
@@ -103,8 +106,13 @@ def _check_names(
     declared: Mapping[str, bool],
     path: tuple[str, ...],
 ) -> None:
-    unknown = [name for name in passed if name not in declared]
-    missing = [name for name, required in declared.items() if required and name not in passed]
+    # Names are compared without case, as everywhere in the language.
+    known = {name.casefold() for name in declared}
+    given = {name.casefold() for name in passed}
+    unknown = [name for name in passed if name.casefold() not in known]
+    missing = [
+        name for name, required in declared.items() if required and name.casefold() not in given
+    ]
     if unknown:
         accepted = ", ".join(f"`{name}`" for name in declared) or "none"
         message = f"`{job.uses}` has no {noun} `{unknown[0]}`; it accepts: {accepted}"

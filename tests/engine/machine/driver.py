@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.engine.definition import Definition, Job, Position
+from app.engine.definition import Definition, EventFilter, Job, Position, Triggers
 from app.engine.machine import advance
 from app.engine.machine.types import (
     CancelRequested,
@@ -38,8 +38,11 @@ def job(job_id: str, /, *needs: str, **fields: Any) -> Job:
 
 
 def file(*jobs: Job, **fields: Any) -> Definition:
-    """A definition with these jobs."""
-    return Definition(jobs={one.id: one for one in jobs}, **fields)
+    """A definition with these jobs, which may be called unless it says what it is for."""
+    on = fields.pop("on", Triggers())
+    if not on.events:
+        on = replace(on, events=(EventFilter("workflow_call"),))
+    return Definition(jobs={one.id: one for one in jobs}, on=on, **fields)
 
 
 class Run:
@@ -136,7 +139,7 @@ class Run:
 
     def cancel(self, key: str | None = None) -> None:
         """Ann cancels the execution or one node."""
-        self.send(CancelRequested("ann", key))
+        self.send(CancelRequested("cancelled by ann", key))
 
     def rerun(self, *keys: str, admitted: bool = True) -> None:
         """Run all again, or these."""

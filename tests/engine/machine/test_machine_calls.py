@@ -49,8 +49,8 @@ class TestCalls:
     @pytest.mark.parametrize(
         ("kind", "value", "reason"),
         [
-            ("number", "many", "`with.i` of the job `c` (line 1): must be a number"),
-            ("boolean", "perhaps", "must be a boolean, but is `perhaps`"),
+            ("number", "many", "`with` of the job `c` (line 1): input 'i': must be a number"),
+            ("boolean", "perhaps", "input 'i': must be true or false, not 'perhaps'"),
         ],
     )
     def test_a_wrong_input_fails_the_call(self, kind: str, value: str, reason: str) -> None:

@@ -1,13 +1,14 @@
 """Matrices: known and computed ones, fail-fast, max-parallel, results and outputs."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from app.engine.definition import Concurrency, Strategy
-from app.engine.machine import job_contexts, needs_context
+from app.engine.machine import job_contexts, needs_context, scope_of
 from app.engine.machine.types import StopJob
-from tests.engine.machine.driver import Run, job
+from tests.engine.machine.driver import Run, file, job
 
 
 def matrix(count: int, **strategy: Any) -> Strategy:
@@ -68,6 +69,28 @@ class TestKnownMatrix:
             "job-total": 1,
             "max-parallel": 1,
         }
+
+
+class TestParts:
+    """A claim loads only a part of an execution: that has to be enough, or to fail."""
+
+    def test_the_node_what_it_needs_and_its_call_are_enough(self) -> None:
+        strategy = Strategy(matrix="${{ fromJSON(needs.plan.outputs.m) }}")
+        files = {"./x.yml": file(job("plan"), job("t", "plan", strategy=strategy))}
+        run = Run(job("before"), job("c", uses="./x.yml"), files=files)
+        run.run("c/plan", m='{"n": [1, 2]}')
+        node = run.node("c/t[1]")
+        assert scope_of(node) == "c"
+        wanted = [one for one in run.snapshot.nodes if one.key in {"c", "c/plan", "c/t[1]"}]
+        part = replace(run.snapshot, nodes=tuple(wanted))
+        assert job_contexts(part, node) == job_contexts(run.snapshot, node)
+
+    def test_less_is_an_error(self) -> None:
+        run = Run(job("a"), job("b", "a"))
+        run.run("a")
+        part = replace(run.snapshot, nodes=(run.node("b"),))
+        with pytest.raises(KeyError, match="no node of the job 'a'"):
+            job_contexts(part, run.node("b"))
 
 
 class TestFailFast:

@@ -46,8 +46,8 @@ _EVENTS: dict[str, Make] = {
     "opened": GateOpened,
     "refused": lambda key, attempt: GateRefused(key, attempt, "rejected"),
     "no worker": NoWorker,
-    "cancel job": lambda key, attempt: CancelRequested("ann", key),
-    "cancel": lambda key, attempt: CancelRequested("ann"),
+    "cancel job": lambda key, attempt: CancelRequested("cancelled by ann", key),
+    "cancel": lambda key, attempt: CancelRequested("cancelled by ann"),
     "start": lambda key, attempt: ExecutionStarted(),
     "rerun": lambda key, attempt: RerunRequested(),
     "rerun job": lambda key, attempt: RerunRequested(frozenset({key})),
@@ -188,8 +188,8 @@ class TestAnyPipelineAndAnyEvents:
         for _ in range(5):
             if story.run.snapshot.status not in TERMINAL_EXECUTION:
                 story.tell(next_step(story.run.snapshot))
-        story.tell(CancelRequested("ann"))
-        story.tell(CancelRequested("ann"))
+        story.tell(CancelRequested("cancelled by ann"))
+        story.tell(CancelRequested("cancelled by ann"))
         for node in story.run.snapshot.nodes:
             assert node.status in TERMINAL_JOB or node.status is JobStatus.CANCELLING
         story.finish()
@@ -199,7 +199,7 @@ class TestAnyPipelineAndAnyEvents:
     def test_rerunning_what_failed_ends_too(self, pipeline: Pipeline) -> None:
         story = Story(pipeline)
         if story.run.snapshot.status not in TERMINAL_EXECUTION:
-            story.tell(CancelRequested("ann"))
+            story.tell(CancelRequested("cancelled by ann"))
             story.finish()
         story.tell(RerunRequested(failed_keys(story.run.snapshot)))
         story.finish()

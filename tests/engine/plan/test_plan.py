@@ -8,6 +8,7 @@ from app.engine.definition import (
     CallSecret,
     Concurrency,
     Definition,
+    EventFilter,
     Input,
     Position,
     Strategy,
@@ -191,6 +192,12 @@ class TestCalledFiles:
         with pytest.raises(InvalidPlan, match=message):
             plan(own, CONTEXTS, files=found)
 
+    def test_a_call_needs_a_file_that_can_be_called(self) -> None:
+        own = file(job("a", uses="./x.yml"))
+        called = file(job("b"), on=Triggers(events=(EventFilter("push"),)))
+        with pytest.raises(InvalidPlan, match="has no `workflow_call` under `on`"):
+            plan(own, CONTEXTS, files=called_files(own, {"./x.yml": called}))
+
     def test_inherited_secrets_are_not_checked(self) -> None:
         on = Triggers(call_secrets=(CallSecret("token", required=True),))
         own = file(job("a", uses="./x.yml", secrets="inherit"))
@@ -279,5 +286,8 @@ class TestPreview:
             "c": ("later", "needs `b`"),
             "c/x": ("depends", "`if` on line 12 reads `inputs`"),
             "c/y": ("depends", "needs `x`"),
-            "d": ("invalid", "`with.go` of the job `d` (line 1): must be a boolean, but is `main`"),
+            "d": (
+                "invalid",
+                "`with` of the job `d` (line 1): input 'go': must be true or false, not 'main'",
+            ),
         }

@@ -63,8 +63,10 @@ def triggers(on: Node | None) -> Triggers:
 def _events(on: Node | None) -> list[EventFilter]:
     if isinstance(on, MappingNode):
         return [_event(key.text, value, position(key)) for key, value in entries(on)]
-    names = {node.text: node for node in reversed(scalars(on))}
-    return [EventFilter(name, position=position(node)) for name, node in reversed(names.items())]
+    names: dict[str, ScalarNode] = {}
+    for node in scalars(on):
+        names.setdefault(node.text, node)
+    return [EventFilter(name, position=position(node)) for name, node in names.items()]
 
 
 def _event(name: str, node: Node, place: Position) -> EventFilter:

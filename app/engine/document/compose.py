@@ -20,6 +20,9 @@ MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 100
 MAX_NODES = 200_000
 """Nodes after aliases are expanded: more than any honest file of 1 MiB holds."""
+_TEXT_OF_A_NODE = 256
+"""So many characters count like one more node, for a long text may have many aliases."""
+_OLD_BREAKS = "\x85\u2028\u2029"
 
 _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 _INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
@@ -61,10 +64,11 @@ def compose(text: str) -> Composed:
     _refuse_oversize(text)
     if text.lstrip().startswith("{"):
         text = _as_flow(text)
+    hidden, restore = _without_old_breaks(text)
     try:
-        loader = _LOADER(text)
+        loader = _LOADER(hidden)
         try:
-            root, findings = _Composer(loader.get_event).document()
+            root, findings = _Composer(loader.get_event, restore).document()
             return Composed(root, text, findings)
         finally:
             loader.dispose()
@@ -81,6 +85,18 @@ def _refuse_oversize(text: str) -> None:
     if size > MAX_BYTES:
         message = f"the file has {size} bytes; at most {MAX_BYTES} are allowed"
         raise Unreadable("file_too_large", message, 1, 1)
+
+
+def _without_old_breaks(text: str) -> tuple[str, dict[int, str]]:
+    """The text with what only YAML 1.1 takes for line breaks hidden, and how to undo that."""
+    present = [character for character in _OLD_BREAKS if character in text]
+    if not present:
+        return text, {}
+    used = set(text)
+    free = (character for character in map(chr, range(0xE000, 0xF900)) if character not in used)
+    stand_ins = dict(zip(present, free, strict=False))
+    restore = {ord(stand_in): character for character, stand_in in stand_ins.items()}
+    return text.translate({ord(old): new for old, new in stand_ins.items()}), restore
 
 
 def _as_flow(text: str) -> str:
@@ -120,8 +136,9 @@ def _unreadable(error: yaml.YAMLError, text: str) -> Unreadable:
 
 
 class _Composer:
-    def __init__(self, next_event: Callable[[], yaml.Event]) -> None:
+    def __init__(self, next_event: Callable[[], yaml.Event], restore: dict[int, str]) -> None:
         self._next = next_event
+        self._restore = restore
         self._anchors: dict[str, Node | None] = {}
         self._findings: list[Diagnostic] = []
         self._nodes = 0
@@ -181,12 +198,14 @@ class _Composer:
         return target
 
     def _scalar(self, event: yaml.ScalarEvent, line: int, column: int) -> ScalarNode:
+        text = event.value.translate(self._restore) if self._restore else event.value
         try:
-            value = resolve(event.value, event.tag, plain=event.implicit[0])
+            value = resolve(text, event.tag, plain=event.implicit[0])
         except UnknownTag as error:
             raise Unreadable("unsupported_tag", str(error), line, column) from error
         start, end = event.start_mark.index, event.end_mark.index
-        return ScalarNode(value, event.value, line, column, start, end)
+        size = 1 + len(text) // _TEXT_OF_A_NODE
+        return ScalarNode(value, text, line, column, start, end, size=size)
 
     def _sequence(self, event: yaml.Event, depth: int, line: int, column: int) -> SequenceNode:
         _refuse_tag(event, "tag:yaml.org,2002:seq")

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 from app.engine.document.findings import near, shortened
@@ -34,6 +35,7 @@ class _Invalid(ValueError):
     pass
 
 
+@lru_cache(maxsize=1024)
 def refusal(expression: str) -> str | None:
     """Why this is not a cron expression that can fire, or None."""
     if expression.lstrip().startswith("@"):

@@ -6,6 +6,7 @@ from app.engine.definition import Position
 from app.engine.document.findings import Findings, Written
 from app.engine.document.nodes import ScalarNode
 from app.engine.expressions import (
+    MAX_LENGTH,
     ExpressionError,
     Path,
     availability,
@@ -15,6 +16,8 @@ from app.engine.expressions import (
 )
 
 _REMEMBERED_LENGTH = 2000
+MAX_EXPRESSIONS = 20_000
+"""In one file; honest files of 1 MiB have far fewer, and each costs some 20 µs to parse."""
 _Read = tuple[frozenset[Path], ExpressionError | None]
 _NOTHING: frozenset[Path] = frozenset()
 
@@ -22,6 +25,10 @@ _NOTHING: frozenset[Path] = frozenset()
 def read(written: Written, source: str, findings: Findings) -> frozenset[Path]:
     """The references of an expression of the file; what is wrong with it becomes a finding."""
     text = written.node.text
+    if len(text) > MAX_LENGTH and not written.is_condition:
+        message = f"text with expressions has at most {MAX_LENGTH} characters, as on GitHub"
+        findings.error("invalid_expression", message, written.node, written.path)
+        return _NOTHING
     reader = _read if len(text) > _REMEMBERED_LENGTH else _remembered
     paths, error = reader(text, written.key, written.is_condition)
     if error is not None:

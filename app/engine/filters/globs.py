@@ -211,6 +211,7 @@ def compiled(pattern: str) -> Glob:
     return Glob(pattern)
 
 
+@lru_cache(maxsize=1024)
 def refusal(pattern: str) -> str | None:
     """Why this filter pattern (with its `!`, if any) cannot be used, or None."""
     body = pattern.removeprefix("!")

@@ -134,9 +134,11 @@ def _input(*kinds: str, default: Shape, typed: bool = False, options: bool = Fal
         "description": Field(Text(empty=True, null=True), "What the input is for."),
         "required": Field(Flag(), "Whether it must be given."),
         "deprecationMessage": Field(Text(), "Why the input should no longer be used."),
-        "type": Field(Text(choices=kinds, what="a type of inputs"), "Its type.", required=typed),
         "default": Field(Either(scalar=default, null=True), "Its value when none is given."),
     }
+    if kinds:
+        kind = Text(choices=kinds, what="a type of inputs")
+        fields["type"] = Field(kind, "Its type.", required=typed)
     if options:
         choices = ListOf(Text(empty=True), what="a list of options")
         fields["options"] = Field(choices, "What can be chosen, a list.", required=True)
@@ -159,7 +161,7 @@ _DISPATCH_INPUT = ByValue(
         "choice": _input("choice", default=_ANY_TEXT, options=True),
         "environment": _input("environment", default=Text(strict=True)),
     },
-    default=_input(*_KINDS, default=_ANY_TEXT),
+    default=_input(default=_ANY_TEXT),
     unknown=_input(*_KINDS, default=_ANY_TEXT, typed=True),
 )
 _UNTYPED_CALL = _input(*_KINDS[:3], default=Text(_CALL_DEFAULT, empty=True), typed=True)

@@ -6,10 +6,11 @@ GitHub evaluates what does not exist to nothing, so these are warnings.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from app.engine.document.expressions import locate, read
+from app.engine.document.expressions import MAX_EXPRESSIONS, locate, read
 from app.engine.document.findings import Findings, Written
 from app.engine.document.nodes import MappingNode, Node, ScalarNode, child, entries, scalars
 from app.engine.document.rules.graph import step_lists
+from app.engine.expressions import Path
 
 MAX_WARNINGS = 100
 _CHECKED = frozenset({"needs", "steps", "inputs", "matrix", "jobs"})
@@ -26,6 +27,10 @@ class _Names:
 
 def check_expressions(root: Node, source: str, findings: Findings) -> None:
     """Parse all expressions that were found; report bad ones and references to nothing."""
+    if source.count("${{") > MAX_EXPRESSIONS:
+        message = f"the file has more than {MAX_EXPRESSIONS} expressions"
+        findings.error("too_many_expressions", message, root, "")
+        return
     jobs = {key.text: job for key, job in entries(child(root, "jobs"))}
     names: dict[str, _Names] = {}
     every = {
@@ -33,8 +38,9 @@ def check_expressions(root: Node, source: str, findings: Findings) -> None:
         "jobs": frozenset(name.casefold() for name in jobs),
     }
     warnings = 0
+    known_paths: dict[tuple[int, str], list[Path]] = {}
     for written in findings.written:
-        paths = [path for path in read(written, source, findings) if path[0] in _CHECKED]
+        paths = _read_once(written, source, findings, known_paths)
         if not paths:
             continue
         job_id = _job_of(written.path)
@@ -47,6 +53,20 @@ def check_expressions(root: Node, source: str, findings: Findings) -> None:
             warnings += 1
             if warnings <= MAX_WARNINGS:
                 _warn(written, str(context), name, known, source, findings)
+
+
+def _read_once(
+    written: Written,
+    source: str,
+    findings: Findings,
+    known: dict[tuple[int, str], list[Path]],
+) -> list[Path]:
+    """The checked references; a text that has many aliases is read and reported once."""
+    place = id(written.node), written.key
+    if place not in known:
+        found = read(written, source, findings)
+        known[place] = [path for path in found if path[0] in _CHECKED]
+    return known[place]
 
 
 def _warn(

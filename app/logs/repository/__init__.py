@@ -1,0 +1,1 @@
+"""Statements over steps and their log chunks."""

@@ -1,0 +1,1 @@
+"""Reading, following and merging logs; one file per verb."""

@@ -1,0 +1,137 @@
+"""Jobs through a whole distributed system, beside what the same machine can do at best."""
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tests.bench.dramatiq_chain import bare_chain
+from tests.bench.figures import Figure, best_of
+from tests.bench.whole import running
+from tests.e2e.system import System
+
+TEN_STEPS = "steps:\n" + "  - run: 'true'\n" * 10
+CHAIN = "on: workflow_dispatch\njobs:\n" + "".join(
+    f"  j{number}:\n    runs-on: ubuntu-latest\n"
+    + (f"    needs: j{number - 1}\n" if number else "")
+    + "    steps: [{run: 'true'}]\n"
+    for number in range(10)
+)
+
+
+def _command(script: Path) -> list[str]:
+    # The command that the runner gives for `run: true`, account and all.
+    command = ["bash", "-e", str(script)]
+    if os.geteuid() == 0:
+        account = ["setpriv", "--reuid", "64990", "--regid", "64990"]
+        return [*account, "--clear-groups", "--no-new-privs", "--", *command]
+    return command
+
+
+async def _one(command: list[str]) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
+    )
+    assert await process.wait() == 0
+
+
+async def steps() -> AsyncIterator[Figure]:
+    """Ten `true` steps: trigger to finished, against ten processes one after another."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = _script(Path(folder))
+
+        async def plain() -> None:
+            for _ in range(10):
+                await _one(_command(script))
+
+        async with running() as system:
+            pipeline_id = await system.pipeline(TEN_STEPS)
+            times = []
+            for number in range(12):
+                bare = await best_of(1, plain)
+                took = await _timed(system, pipeline_id)
+                if number >= 2:
+                    times.append((took, bare))
+    took, bare = (sorted(column)[len(times) // 2] for column in zip(*times, strict=True))
+    note = f"{took * 1000:.0f} ms / {bare * 1000:.0f} ms"
+    yield Figure("ten steps / ten bare processes", took / bare, "ratio", 5, False, note)
+
+
+async def chain() -> AsyncIterator[Figure]:
+    """Ten jobs one after another, against a bare Dramatiq chain."""
+    async with running() as system:
+        pipeline_id = await system.pipeline(CHAIN)
+        times, bares = [], []
+        for number in range(8):
+            took = await _timed(system, pipeline_id)
+            bare = await bare_chain(system.settings.database_url, links=10)
+            if number >= 2:
+                times.append(took)
+                bares.append(bare)
+    took, bare = sorted(times)[len(times) // 2], sorted(bares)[len(bares) // 2]
+    note = f"{took * 1000:.0f} ms / {bare * 1000:.0f} ms"
+    yield Figure("chain of ten jobs / bare Dramatiq chain", took / bare, "ratio", 2.5, False, note)
+
+
+async def bulk() -> AsyncIterator[Figure]:
+    """50 ten-step executions that wait for a worker, against bare processes."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = _script(Path(folder))
+
+        async def plain() -> None:
+            slots = asyncio.Semaphore(4)
+
+            async def sequence() -> None:
+                async with slots:
+                    for _ in range(10):
+                        await _one(_command(script))
+
+            await asyncio.gather(*[sequence() for _ in range(20)])
+
+        bare = 200 / await best_of(3, plain)
+    async with running() as system:
+        pipeline_id = await system.pipeline(TEN_STEPS)
+        await system.run("steps: [{run: 'true'}]")
+        system.processes["worker"].stop()
+        executions = [await system.trigger(pipeline_id) for _ in range(50)]
+        system.processes["worker"].start()
+        details = [await system.ended(one, within_s=120) for one in executions]
+    assert {detail["status"] for detail in details} == {"success"}
+    jobs = [detail["jobs"][0] for detail in details]
+    first = min(_at(job["started_at"]) for job in jobs)
+    last = max(_at(job["finished_at"]) for job in jobs)
+    rate = 500 / (last - first).total_seconds()
+    note = f"{rate:.0f} / {bare:.0f} a second"
+    yield Figure("steps a second / bare processes a second", rate / bare, "ratio", 0.3, True, note)
+
+
+async def _timed(system: System, pipeline_id: str) -> float:
+    """Trigger to finished through the API, in seconds."""
+    async with system.client() as client:
+        started = time.perf_counter()
+        answer = await client.post(f"/pipelines/{pipeline_id}/executions", json={})
+        path = f"/executions/{answer.json()['id']}"
+        while True:
+            detail: dict[str, Any] = (await client.get(path)).json()
+            if detail["finished_at"] is not None:
+                break
+            await asyncio.sleep(0.001)
+        took = time.perf_counter() - started
+    assert detail["status"] == "success", detail
+    return took
+
+
+def _script(folder: Path) -> Path:
+    folder.chmod(0o755)
+    script = folder / "true.sh"
+    script.write_text("true\n")
+    script.chmod(0o644)
+    return script
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 
+from app import models
 from app.administration.registration import (
     WorkerDescription,
     mark_seen,
@@ -113,6 +114,8 @@ def describe(settings: Settings, worker_id: uuid.UUID, *, isolation: str) -> Wor
 
 def open_database(settings: Settings) -> Database:
     """The database of a worker: with enough connections for all of its jobs and the renewal."""
+    # Here and now, not in the first job: all models refer to each other.
+    models.Base.registry.configure()
     return Database(
         settings.database_url,
         pool_size=max(settings.database.pool_size, min(settings.worker.concurrency, 32) + 4),

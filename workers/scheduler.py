@@ -17,6 +17,7 @@ from app.jobs.depths import Depths, RabbitDepths
 from app.jobs.relay import Relay
 from app.settings import Settings
 from workers.connections import open_redis_bus, rabbit_publisher, rabbit_url
+from workers.parts import open_database
 from workers.runtime import end_tasks, keep
 
 log = logger(__name__)
@@ -77,12 +78,7 @@ class Scheduler:
 async def open_scheduler(settings: Settings) -> AsyncIterator[tuple[Scheduler, Relay]]:
     """A scheduler over the configured servers, with a relay of its own."""
     async with AsyncExitStack() as stack:
-        database = Database(
-            settings.database_url,
-            pool_size=4,
-            pool_timeout_s=settings.database.pool_timeout_s,
-            insert_returning=settings.database.insert_returning,
-        )
+        database = open_database(settings)
         stack.push_async_callback(database.close)
         bind(await open_redis_bus(settings, stack), database)
         publisher = rabbit_publisher(settings)

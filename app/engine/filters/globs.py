@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 MAX_LENGTH = 1024
-_REMEMBERED_STEPS = 20_000
+_REMEMBERED_STEPS = 2_000
 
 
 class InvalidPattern(ValueError):
@@ -201,7 +201,7 @@ def _bits(states: int) -> Iterable[int]:
         states ^= lowest
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def compiled(pattern: str) -> Glob:
     """The automaton of a pattern, remembered.
 

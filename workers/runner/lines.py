@@ -81,7 +81,8 @@ class LineSplitter:
         yield self._masker.mask(data[done:])
 
     def _pieces_of_the_rest(self) -> bytes:
-        keep = self._masker.longest - 1
+        # Also the bytes of a character that is not complete yet.
+        keep = max(self._masker.longest - 1, 4)
         limit = MAX_COMMAND if self._may_be_command() else MAX_LINE
         if len(self._rest) <= limit + keep:
             return b""

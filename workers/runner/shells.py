@@ -41,7 +41,8 @@ class Shell:
                 f"$ErrorActionPreference = 'stop'\n{text}\n"
                 "if ((Test-Path -LiteralPath variable:\\LASTEXITCODE)) { exit $LASTEXITCODE }"
             )
-        return text.encode("utf-8", "surrogateescape") + b"\n"
+        script = text.encode("utf-8", "surrogateescape")
+        return script if script.endswith(b"\n") else script + b"\n"
 
 
 def shell_for(name: str | None, search_path: str) -> Shell:

@@ -102,7 +102,7 @@ class WorkflowCommands:
         return b""
 
     def _stop(self, _: Mapping[str, str], message: str) -> bytes:
-        if message in _STOP_RESERVED or message.lower() in self._actions():
+        if message.lower() in {*_STOP_RESERVED, *_LEVELS, *self._actions()}:
             return self._failed(f"Invalid stop-commands token {message!r}: use a random one.")
         self._stopped_by = message
         return b""

@@ -72,6 +72,12 @@ class MemoryStore:
             while text not in self.text(step):
                 await self.changed.wait()
 
+    async def until_chunks(self, count: int) -> None:
+        """Wait until the first attempt of the first step has so many chunks."""
+        async with asyncio.timeout(30):
+            while len(self.chunks[0, 1]) < count:
+                await self.changed.wait()
+
     def step(self, index: int, attempt: int | None = None) -> StepUpdate:
         """The last state of a step."""
         found = [each for each in self.updates if each.index == index]

@@ -17,6 +17,7 @@ class Board(Graph):
     """The nodes and what happens to them. Only `put`, `add` and `end` change a node.
 
     `ended` holds the keys of nodes that became terminal and whose consequences are not drawn yet.
+    `admits` is False while the execution itself waits to be admitted: then nobody has a turn.
     """
 
     def __init__(self, snapshot: Snapshot, now: datetime) -> None:
@@ -28,6 +29,14 @@ class Board(Graph):
         self.created: list[str] = []
         self.commands: list[Command] = []
         self.ended: deque[str] = deque()
+        self.admits = True
+
+    def awaits_start(self) -> bool:
+        """Whether ExecutionStarted is still to come: only before it a ready node is blocked."""
+        return any(
+            node.status is JobStatus.BLOCKED and self.is_open(node) and self.needs_ended(node)
+            for node in self.nodes.values()
+        )
 
     def put(self, node: Node, **changes: Any) -> Node:
         """Store a node with these changes; record it when status, reason or attempt differ."""

@@ -7,7 +7,11 @@ from app.engine.states import TERMINAL_JOB, JobStatus
 
 
 def cancel(board: Board, event: CancelRequested) -> None:
-    """Cancel what the event names. A second request for the same stops at once."""
+    """Cancel what the event names. A second request for the same stops at once.
+
+    In an execution that was not started yet nothing outlives the cancel.
+    """
+    board.admits = not board.awaits_start()
     if event.key is None:
         _cancel_execution(board, event.by)
         return
@@ -25,7 +29,7 @@ def _cancel_execution(board: Board, by: str) -> None:
     board.reason = _again(by) if force else by
     for node in list(board.nodes.values()):
         # What stands under something that is not expanded shares the fate of that.
-        if board.is_open(node) and (force or not outlives_cancel(board, node)):
+        if board.is_open(node) and (force or not board.admits or not outlives_cancel(board, node)):
             stop_alone(board, board.nodes[node.key], board.reason, force=force)
 
 

@@ -17,7 +17,8 @@ from app.engine.states import JobStatus
 def admit_if_ready(board: Board, node: Node) -> None:
     """Give a blocked node its turn when everything that it needs is terminal."""
     node = board.nodes[node.key]
-    if node.status is JobStatus.BLOCKED and board.is_open(node) and board.needs_ended(node):
+    is_its_turn = board.admits and node.status is JobStatus.BLOCKED and board.is_open(node)
+    if is_its_turn and board.needs_ended(node):
         _admit(board, node)
 
 

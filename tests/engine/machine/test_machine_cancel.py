@@ -3,7 +3,7 @@
 import pytest
 
 from app.engine.definition import Concurrency, Environment, Retry
-from app.engine.machine.types import ReleaseGroup, StopJob
+from app.engine.machine.types import ExecutionStarted, ReleaseGroup, StopJob
 from tests.engine.machine.driver import Run, job
 
 
@@ -119,8 +119,17 @@ class TestCancelExecution:
         assert run.statuses["a"] == "cancelled"
 
     def test_an_execution_that_never_started_ends(self) -> None:
-        run = Run(job("a"), job("b", "a"), start=False)
+        run = Run(job("a"), job("b", "a", condition="always()"), start=False)
         run.cancel()
+        assert (run.status, run.commands) == ("cancelled", ())
+
+    def test_nor_does_a_rerun_that_was_not_admitted_start(self) -> None:
+        run = Run(job("a"), job("b", condition="always()"))
+        run.run("a")
+        run.run("b", "failure")
+        run.rerun("b", admitted=False)
+        run.cancel()
+        assert run.statuses == {"a": "success", "b": "cancelled"}
         assert run.status == "cancelled"
 
 
@@ -137,6 +146,13 @@ class TestCancelOneJob:
         assert "job `a` was cancelled" in (run.node("c").reason or "")
         run.finish("b")
         assert run.status == "cancelled"
+
+    def test_before_the_start_nobody_gets_a_turn_by_it(self) -> None:
+        run = Run(job("a"), job("b", "a", condition="always()"), job("c"), start=False)
+        run.cancel("a")
+        assert run.statuses == {"a": "cancelled", "b": "blocked", "c": "blocked"}
+        run.send(ExecutionStarted())
+        assert run.dispatched == ["b", "c"]
 
     def test_a_cancelled_node_is_not_restarted(self) -> None:
         run = Run(job("a"), job("b"))

@@ -75,7 +75,7 @@ async def apply(session: AsyncSession, locked: Locked, event: Event) -> Decision
     old = {node.key: node for node in snapshot.nodes}
     await _write_nodes(session, locked, old, decision)
     await _write_execution(session, locked, decision, cause=type(event).__name__)
-    await do_commands(session, locked.execution, locked.by_key, decision)
+    await do_commands(session, locked.execution, locked.by_key, decision, now=locked.now)
     return decision
 
 
@@ -228,9 +228,14 @@ async def apply_claim(session: AsyncSession, locked: Locked, event: JobClaimed) 
 
 
 async def do_commands(
-    session: AsyncSession, execution: Execution, by_key: Mapping[str, Job], decision: Decision
+    session: AsyncSession,
+    execution: Execution,
+    by_key: Mapping[str, Job],
+    decision: Decision,
+    *,
+    now: datetime,
 ) -> None:
-    """Write the messages and stop orders of a decision."""
+    """Write the messages and stop orders of a decision. `now` is the database's time."""
     messages: list[Queued] = []
     gates: list[OpenGate] = []
     released: list[ReleaseGroup] = []
@@ -248,7 +253,7 @@ async def do_commands(
                 gates.append(command)
             case ReleaseGroup():
                 released.append(command)
-    await enqueue_all(session, messages)
+    await enqueue_all(session, messages, now=now)
     if gates:
         await ask_gates(session, by_key, gates)
     ended = decision.snapshot.status in TERMINAL_EXECUTION

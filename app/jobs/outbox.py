@@ -76,8 +76,13 @@ async def enqueue(
     await enqueue_all(session, [Queued(message, queue=queue, not_before=not_before)])
 
 
-async def enqueue_all(session: AsyncSession, queued: Sequence[Queued]) -> None:
-    """As `enqueue`, for many messages: one INSERT for all of them. None at all is no statement."""
+async def enqueue_all(
+    session: AsyncSession, queued: Sequence[Queued], *, now: datetime | None = None
+) -> None:
+    """As `enqueue`, for many messages: one INSERT for all of them. None at all is no statement.
+
+    Parameters: `now` is the database's time, if the caller knows it; it saves a statement.
+    """
     await enqueue_rows(
         session,
         [
@@ -92,25 +97,30 @@ async def enqueue_all(session: AsyncSession, queued: Sequence[Queued]) -> None:
             )
             for one in queued
         ],
+        now=now,
     )
 
 
 async def enqueue_rows(
-    session: AsyncSession, rows: Sequence[tuple[Outgoing, datetime | None]]
+    session: AsyncSession,
+    rows: Sequence[tuple[Outgoing, datetime | None]],
+    *,
+    now: datetime | None = None,
 ) -> None:
     """As `enqueue_all`, for rows that are no messages of the catalogue (effects, repetitions)."""
     if not rows:
         return
     outlet = _OUTLETS.get(session.get_bind())
     origin = None if outlet is None else outlet.origin
-    await OutboxRepository(session).add([_values(row, later, origin) for row, later in rows])
+    values = [_values(row, later, origin) for row, later in rows]
+    await OutboxRepository(session).add(values, now=now)
     if outlet is None:
         return
-    now = utcnow()
-    if ready := [row for row, later in rows if later is None or later <= now]:
+    here = utcnow()
+    if ready := [row for row, later in rows if later is None or later <= here]:
         # Only after commit: the relay would otherwise publish what may yet be rolled back.
         after_commit(session, partial(outlet.accept, ready))
-    if delays := [later - now for _, later in rows if later is not None and later > now]:
+    if delays := [later - here for _, later in rows if later is not None and later > here]:
         after_commit(session, partial(outlet.remind, min(delays).total_seconds()))
 
 

@@ -24,15 +24,19 @@ class OutboxRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def add(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Insert rows with ONE statement. `not_before` None means at once."""
+    async def add(self, rows: Sequence[dict[str, Any]], *, now: datetime | None = None) -> None:
+        """Insert rows with ONE statement. `not_before` None means at once.
+
+        Parameters: `now` is the database's time; None reads it when there are several rows.
+        """
         if len(rows) == 1:
             (row,) = rows
             values = row | {"created_at": db_now(), "not_before": row["not_before"] or db_now()}
             await self._session.execute(insert(_TABLE).values(values))
             return
         # The driver joins many rows into one INSERT only when there are no expressions in it.
-        now = await self._session.scalar(select(db_now()))
+        if now is None:
+            now = await self._session.scalar(select(db_now()))
         stamped = [
             row | {"created_at": now, "not_before": row["not_before"] or now} for row in rows
         ]

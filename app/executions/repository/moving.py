@@ -12,6 +12,11 @@ from app.core.db import AsyncSession
 from app.executions.models import Execution, ExecutionEvent, Job, JobAttempt, Step
 
 
+# Without nulls, rows with and without a job would be two statements.
+_EVENTS = insert(ExecutionEvent).execution_options(render_nulls=True)
+_JOBS = insert(Job).execution_options(render_nulls=True)
+
+
 class MovingRepository:
     """Statements of engine transactions. Every writer locks the execution first."""
 
@@ -54,7 +59,7 @@ class MovingRepository:
     async def insert_jobs(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """New jobs, one statement."""
         if rows:
-            await self._session.execute(insert(Job), list(rows))
+            await self._session.execute(_JOBS, list(rows))
 
     async def update_job(self, job_id: uuid.UUID, values: Mapping[str, Any]) -> None:
         """Change one job of a locked execution."""
@@ -85,7 +90,7 @@ class MovingRepository:
         """Append to the history; `seq` is given by the caller, who holds the lock."""
         if rows:
             values = [{"execution_id": execution_id, **row} for row in rows]
-            await self._session.execute(insert(ExecutionEvent), values)
+            await self._session.execute(_EVENTS, values)
 
     async def insert_steps(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """The steps of a claimed attempt, one statement."""

@@ -84,7 +84,8 @@ class StartRepository:
         """The execution and its jobs: two statements for any number of jobs."""
         await self._session.execute(insert(Execution).values(created_at=db_now(), **values))
         if jobs:
-            await self._session.execute(insert(Job), list(jobs))
+            statement = insert(Job).execution_options(render_nulls=True)
+            await self._session.execute(statement, list(jobs))
 
     async def known(self, user_id: uuid.UUID, key: str) -> Known | None:
         """The answer that this user's key stands for."""

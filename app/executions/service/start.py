@@ -275,7 +275,7 @@ async def _insert(
             draft.group_id, execution_id=execution.id, job_id=None, attempt=1, holds=holds
         )
     jobs = {row["key"]: stand_in(row) for row in rows}
-    await do_commands(session, execution, jobs, decision)
+    await do_commands(session, execution, jobs, decision, now=now)
 
 
 def _created(execution: Execution) -> ExecutionChanged:

@@ -2,10 +2,21 @@
 
 from fastapi import APIRouter, FastAPI
 
-V1: tuple[APIRouter, ...] = ()
+from app import health
+from app.administration.endpoints import router as administration
+from app.auth.dependencies import Public
+from app.auth.endpoints import ROUTERS as AUTH
+from app.executions.endpoints import ROUTERS as EXECUTIONS
+from app.pipelines.endpoints import ROUTERS as PIPELINES
+from app.projects.endpoints import router as projects
+
+__all__ = ["Public", "include"]
+
+V1: tuple[APIRouter, ...] = (*AUTH, projects, *PIPELINES, *EXECUTIONS, administration)
 
 
 def include(app: FastAPI) -> None:
     """Put all routes into the application."""
+    app.include_router(health.router)
     for router in V1:
         app.include_router(router, prefix="/api/v1")

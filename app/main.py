@@ -1,46 +1,166 @@
 """The ASGI application: its parts, their life and the order of the middleware."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from fastapi import FastAPI
+from prometheus_fastapi_instrumentator import Instrumentator
 
-from app import api
+from app import __version__, api
+from app.auth.authentication import Authenticator
+from app.core import openapi, problems
 from app.core.db import Database
-from app.settings import Settings
+from app.core.middleware import BodyLimit, ErrorBoundary, RequestContext, SecurityHeaders
+from app.core.middleware_etag import EntityTags
+from app.core.redis import Namespace, Namespaces, RedisOptions, stop_task
+from app.events import EventBus, LocalBus, RedisBus, bind
+from app.jobs.depths import Depths, RabbitDepths
+from app.jobs.publisher import Publisher, RabbitPublisher
+from app.jobs.relay import Relay
+from app.settings import Mode, Settings
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "private, no-cache",
+}
+
+
+class EmbeddedParts(Protocol):
+    """What the worker inside this process shares with the server (embedded mode)."""
+
+    bus: LocalBus
+    redis_server: Any
+    publisher: Publisher
+    depths: Depths
 
 
 @dataclass(slots=True)
 class Runtime:
-    """What lives as long as the application serves; endpoints reach it by dependencies."""
+    """What lives as long as the application serves; endpoints reach it by dependencies.
+
+    `relay` and `depths` are None where nothing takes messages: an embedded server without its
+    worker.
+    """
 
     settings: Settings
     database: Database
+    redis: Namespaces
+    events: EventBus
+    authenticator: Authenticator
+    depths: Depths | None
+    relay: Relay | None
+
+
+def create_app(settings: Settings, *, embedded: EmbeddedParts | None = None) -> FastAPI:
+    """Build the application. Nothing is opened before its lifespan begins.
+
+    Parameters: `settings` is looked up once more when the lifespan begins (`app.state.settings`);
+    `embedded` is given when a worker lives in this process.
+    """
+    app = FastAPI(
+        title="AnsFlow",
+        version=__version__,
+        summary="Self-hosted CI/CD: pipelines in GitHub Actions syntax, live",
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings
+    app.state.embedded = embedded
+    problems.install(app)
+    openapi.install(app)
+    _add_middleware(app, settings)
+    api.include(app)
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """From the innermost to the outermost: a request passes them upwards from the last line."""
+    app.add_middleware(EntityTags)
+    app.add_middleware(BodyLimit, max_bytes=settings.server.max_body_bytes)
+    Instrumentator(
+        should_group_status_codes=False,
+        should_instrument_requests_inprogress=False,
+        excluded_handlers=["/metrics", "/health.*"],
+    ).instrument(app).expose(app, include_in_schema=False, dependencies=[api.Public])
+    app.add_middleware(ErrorBoundary)
+    app.add_middleware(openapi.ViewerPolicy)
+    app.add_middleware(SecurityHeaders, headers=HEADERS)
+    app.add_middleware(RequestContext)
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    settings: Settings = app.state.settings
+    async with AsyncExitStack() as stack:
+        app.state.runtime = await _open(app.state.settings, app.state.embedded, stack)
+        yield
+
+
+async def _open(
+    settings: Settings, embedded: EmbeddedParts | None, stack: AsyncExitStack
+) -> Runtime:
+    """Open all parts; the stack closes them in the opposite order."""
     database = Database(
         settings.database_url,
         pool_size=settings.database.pool_size,
         pool_timeout_s=settings.database.pool_timeout_s,
         insert_returning=settings.database.insert_returning,
     )
-    app.state.runtime = Runtime(settings, database)
-    try:
-        yield
-    finally:
-        await database.close()
+    stack.push_async_callback(database.close)
+    redis = Namespaces(_redis_options(settings), server=embedded.redis_server if embedded else None)
+    stack.push_async_callback(redis.close)
+    events = _open_events(settings, embedded, redis, stack)
+    bind(events, database)
+    depths, relay = _open_queues(settings, embedded, database, stack)
+    authenticator = Authenticator(database, session_idle_s=settings.security.session_idle_s)
+    return Runtime(settings, database, redis, events, authenticator, depths, relay)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Build the application. Nothing is opened before its lifespan begins.
+def _redis_options(settings: Settings) -> RedisOptions:
+    url = settings.redis.url
+    return RedisOptions(
+        url=url.get_secret_value() if url else None,
+        urls={name: each.get_secret_value() for name, each in settings.redis.urls.items()},
+        prefix=settings.redis.prefix,
+        pool_size=settings.redis.pool_size,
+        timeout_s=settings.redis.timeout_s,
+    )
 
-    Parameters: `settings` is read once more when the lifespan begins (`app.state.settings`).
-    """
-    app = FastAPI(title="AnsFlow", lifespan=_lifespan)
-    app.state.settings = settings
-    api.include(app)
-    return app
+
+def _open_events(
+    settings: Settings, embedded: EmbeddedParts | None, redis: Namespaces, stack: AsyncExitStack
+) -> EventBus:
+    if embedded is not None:
+        return embedded.bus
+    bus = LocalBus() if settings.mode is Mode.EMBEDDED else RedisBus(redis[Namespace.CHANNELS])
+    stack.push_async_callback(bus.close)
+    return bus
+
+
+def _open_queues(
+    settings: Settings, embedded: EmbeddedParts | None, database: Database, stack: AsyncExitStack
+) -> tuple[Depths | None, Relay | None]:
+    depths: Depths
+    publisher: Publisher
+    if embedded is not None:
+        depths, publisher = embedded.depths, embedded.publisher
+    elif settings.rabbitmq.url is not None:
+        url, prefix = settings.rabbitmq.url.get_secret_value(), settings.rabbitmq.prefix
+        depths = RabbitDepths(url, prefix=prefix)
+        publisher = RabbitPublisher(
+            url,
+            prefix=prefix,
+            quorum=settings.rabbitmq.quorum_queues,
+            timeout_s=settings.rabbitmq.publish_timeout_s,
+        )
+        stack.push_async_callback(depths.close)
+        stack.push_async_callback(publisher.close)
+    else:
+        return None, None
+    relay = Relay(database, publisher)
+    stack.push_async_callback(stop_task, asyncio.create_task(relay.run(), name="relay"))
+    return depths, relay

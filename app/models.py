@@ -1,7 +1,7 @@
 """Imports every module's models, so that the metadata is whole."""
 
 from app.administration.models import Worker
-from app.auth.models import ApiToken, User
+from app.auth.models import ApiToken, LoginSession, User
 from app.core.orm import Base
 from app.executions.models import (
     ConcurrencyGroup,
@@ -29,6 +29,7 @@ __all__ = [
     "Job",
     "JobAttempt",
     "LogChunk",
+    "LoginSession",
     "Member",
     "OutboxRow",
     "Pipeline",

@@ -1,9 +1,9 @@
-"""Users and their API tokens."""
+"""Users, their API tokens and their log-in sessions."""
 
 import uuid
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.orm import TABLE_OPTIONS, Base, Json
@@ -23,14 +23,19 @@ class User(Base):
     is_administrator: Mapped[bool] = mapped_column(default=False)
     is_active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
-    tokens: Mapped[list["ApiToken"]] = relationship(back_populates="user", lazy="raise")
+    tokens: Mapped[list["ApiToken"]] = relationship(
+        back_populates="user", lazy="raise", passive_deletes=True
+    )
+    sessions: Mapped[list["LoginSession"]] = relationship(
+        back_populates="user", lazy="raise", passive_deletes=True
+    )
 
 
 class ApiToken(Base):
     """An API token: only its SHA-256 is kept."""
 
     __tablename__ = "api_tokens"
-    __table_args__ = TABLE_OPTIONS
+    __table_args__ = (Index(None, "user_id", "id"), TABLE_OPTIONS)
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
@@ -40,3 +45,23 @@ class ApiToken(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     user: Mapped[User] = relationship(back_populates="tokens", lazy="raise")
+
+
+class LoginSession(Base):
+    """A log-in of a browser: only the SHA-256 of its cookie is kept.
+
+    It ends when it was not seen for the idle time-out. `seen_at` is in the database's time and
+    written at most once per quarter of that time-out.
+    """
+
+    __tablename__ = "sessions"
+    __table_args__ = (Index(None, "user_id", "id"), Index(None, "seen_at"), TABLE_OPTIONS)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    address: Mapped[str] = mapped_column(String(45))
+    user_agent: Mapped[str] = mapped_column(String(300))
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    user: Mapped[User] = relationship(back_populates="sessions", lazy="raise")

@@ -1,0 +1,151 @@
+"""Statements about users, tokens and sessions."""
+
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import Select, delete, or_, select, true, update
+
+from app.auth.errors import SessionNotFound, TokenNotFound, UserNotFound
+from app.auth.models import ApiToken, LoginSession, User
+from app.core.clock import db_now
+from app.core.pagination import PageParams, Slice
+from app.core.repository import Repository
+
+
+class UserRepository(Repository):
+    """Users; not scoped: the endpoints that list them are for administrators."""
+
+    async def get(self, user_id: uuid.UUID) -> User | None:
+        return await self.session.get(User, user_id)
+
+    async def require(self, user_id: uuid.UUID, *, lock: bool = False) -> User:
+        user = await self.session.get(User, user_id, with_for_update=lock or None)
+        if user is None:
+            raise UserNotFound
+        return user
+
+    async def get_by_name(self, name: str) -> User | None:
+        """By name, in any case."""
+        statement = select(User).where(User.name_folded == name.casefold())
+        return await self.session.scalar(statement)
+
+    async def require_by_name(self, name: str) -> User:
+        user = await self.get_by_name(name)
+        if user is None:
+            raise UserNotFound(f"there is no user {name!r}")
+        return user
+
+    async def list(self, params: PageParams) -> Slice[User]:
+        return await self.page(select(User), User.id, params)
+
+    async def lock_active_administrators(self) -> Sequence[uuid.UUID]:
+        """Their ids; nobody else can take one away until this transaction ends."""
+        statement = (
+            select(User.id)
+            .where(User.is_administrator == true(), User.is_active == true())
+            .order_by(User.id)
+            .with_for_update()
+        )
+        return (await self.session.scalars(statement)).all()
+
+    async def any_administrator(self) -> bool:
+        statement = select(User.id).where(User.is_administrator == true()).limit(1)
+        return await self.session.scalar(statement) is not None
+
+
+class TokenRepository(Repository):
+    """API tokens of one user."""
+
+    async def authenticate(self, digest: str) -> tuple[ApiToken, User] | None:
+        """The token and its user, when both are valid now."""
+        statement = (
+            select(ApiToken, User)
+            .join(User, User.id == ApiToken.user_id)
+            .where(
+                ApiToken.digest == digest,
+                User.is_active == true(),
+                or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > db_now()),
+            )
+        )
+        row = (await self.session.execute(statement)).one_or_none()
+        return row and (row[0], row[1])
+
+    async def list(self, user_id: uuid.UUID, params: PageParams) -> Slice[ApiToken]:
+        return await self.page(_tokens(user_id), ApiToken.id, params)
+
+    async def require(self, user_id: uuid.UUID, token_id: uuid.UUID) -> ApiToken:
+        statement = _tokens(user_id).where(ApiToken.id == token_id)
+        token = await self.session.scalar(statement)
+        if token is None:
+            raise TokenNotFound
+        return token
+
+    async def revoke_all(self, user_id: uuid.UUID) -> None:
+        await self.session.execute(delete(ApiToken).where(ApiToken.user_id == user_id))
+
+
+class SessionRepository(Repository):
+    """Log-in sessions. `idle_s` is the idle time-out in seconds."""
+
+    async def authenticate(
+        self, digest: str, *, idle_s: float
+    ) -> tuple[LoginSession, User, bool] | None:
+        """The session, its user, and whether `seen_at` should be written again."""
+        statement = (
+            select(LoginSession, User, LoginSession.seen_at < db_now(-idle_s / 4))
+            .join(User, User.id == LoginSession.user_id)
+            .where(
+                LoginSession.digest == digest,
+                LoginSession.seen_at > db_now(-idle_s),
+                User.is_active == true(),
+            )
+        )
+        row = (await self.session.execute(statement)).one_or_none()
+        return row and (row[0], row[1], bool(row[2]))
+
+    async def mark_seen(self, session_id: uuid.UUID, *, idle_s: float) -> None:
+        """Once per quarter of the time-out, also when several requests come at once."""
+        statement = (
+            update(LoginSession)
+            .where(LoginSession.id == session_id, LoginSession.seen_at < db_now(-idle_s / 4))
+            .values(seen_at=db_now())
+        )
+        await self.session.execute(statement)
+
+    async def list(
+        self, user_id: uuid.UUID, params: PageParams, *, idle_s: float
+    ) -> Slice[LoginSession]:
+        statement = _sessions(user_id).where(LoginSession.seen_at > db_now(-idle_s))
+        return await self.page(statement, LoginSession.id, params)
+
+    async def require(self, user_id: uuid.UUID, session_id: uuid.UUID) -> LoginSession:
+        statement = _sessions(user_id).where(LoginSession.id == session_id)
+        found = await self.session.scalar(statement)
+        if found is None:
+            raise SessionNotFound
+        return found
+
+    async def digests(self, user_id: uuid.UUID, *, keep: uuid.UUID | None = None) -> Sequence[str]:
+        """The digests of a user's sessions, except one."""
+        statement = select(LoginSession.digest).where(LoginSession.user_id == user_id)
+        if keep is not None:
+            statement = statement.where(LoginSession.id != keep)
+        return (await self.session.scalars(statement)).all()
+
+    async def revoke(self, digests: Sequence[str]) -> None:
+        await self.session.execute(delete(LoginSession).where(LoginSession.digest.in_(digests)))
+
+    async def delete_idle(self, *, idle_s: float, limit: int = 1000) -> int:
+        """Delete sessions that ended; returns how many."""
+        ended = select(LoginSession.id).where(LoginSession.seen_at < db_now(-idle_s)).limit(limit)
+        ids = (await self.session.scalars(ended)).all()
+        await self.session.execute(delete(LoginSession).where(LoginSession.id.in_(ids)))
+        return len(ids)
+
+
+def _tokens(user_id: uuid.UUID) -> Select[ApiToken]:
+    return select(ApiToken).where(ApiToken.user_id == user_id)
+
+
+def _sessions(user_id: uuid.UUID) -> Select[LoginSession]:
+    return select(LoginSession).where(LoginSession.user_id == user_id)

@@ -1,0 +1,100 @@
+"""Log-in, log-out, and the end of sessions."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from app.auth.authentication import session_principal
+from app.auth.errors import BadCredentials
+from app.auth.models import LoginSession, User
+from app.auth.passwords import hash_password, needs_rehash, verify_password
+from app.auth.principals import Principal
+from app.auth.repository import SessionRepository, UserRepository
+from app.auth.throttle import LoginThrottle
+from app.core.clock import new_id, utcnow
+from app.core.crypto import new_token, token_digest
+from app.core.db import AsyncSession, Database
+from app.events import RightsChanged, publish_after_commit
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a log-in comes from, to be shown in the list of sessions."""
+
+    address: str
+    user_agent: str
+
+
+async def log_in(
+    database: Database, throttle: LoginThrottle, *, name: str, password: SecretStr, client: Client
+) -> tuple[User, str]:
+    """Check a password and begin a session; returns the user and the secret of the cookie.
+
+    No transaction is open while the password is checked, which takes long on purpose.
+    Raises: TooManyLogins, BadCredentials.
+    """
+    await throttle.check(name, client.address)
+    async with database.read() as reading:
+        user = await UserRepository(reading).get_by_name(name)
+    clear = password.get_secret_value()
+    stored = user.password_hash if user is not None and user.is_active else None
+    if not await verify_password(clear, stored) or user is None or stored is None:
+        await throttle.failed(name, client.address)
+        raise BadCredentials
+    rehashed = await hash_password(clear) if needs_rehash(stored) else None
+    async with database.session() as session:
+        current = await UserRepository(session).require(user.id, lock=True)
+        if current.password_hash != stored or not current.is_active:
+            # Changed while it was checked: the old password must not win.
+            raise BadCredentials
+        current.password_hash = rehashed or stored
+        _, secret = await begin_session(session, user=current, client=client)
+    return current, secret
+
+
+async def begin_session(
+    session: AsyncSession, *, user: User, client: Client
+) -> tuple[Principal, str]:
+    """A new session of a user; returns it with the secret of its cookie."""
+    secret, now = new_token(prefix=""), utcnow()
+    row = LoginSession(
+        id=new_id(),
+        user_id=user.id,
+        digest=token_digest(secret),
+        address=client.address[:45],
+        user_agent=client.user_agent[:300],
+        created_at=now,
+        seen_at=now,
+    )
+    await SessionRepository(session).insert(row, conflict=BadCredentials())
+    return session_principal(row, user), secret
+
+
+async def end_session(session: AsyncSession, *, user_id: uuid.UUID, session_id: uuid.UUID) -> None:
+    """End one session of a user.
+
+    Raises: SessionNotFound.
+    """
+    row = await SessionRepository(session).require(user_id, session_id)
+    await _end(session, user_id, [row.digest])
+
+
+async def end_sessions(
+    session: AsyncSession, *, user_id: uuid.UUID, keep: uuid.UUID | None = None
+) -> None:
+    """End all sessions of a user, except one."""
+    await _end(session, user_id, await SessionRepository(session).digests(user_id, keep=keep))
+
+
+async def log_out(session: AsyncSession, *, principal: Principal) -> None:
+    """End the session of this request; nothing to do for a token."""
+    if principal.how == "session" and principal.credential_id is not None:
+        await end_session(session, user_id=principal.id, session_id=principal.credential_id)
+
+
+async def _end(session: AsyncSession, user_id: uuid.UUID, digests: Sequence[str]) -> None:
+    if digests:
+        await SessionRepository(session).revoke(digests)
+    publish_after_commit(session, RightsChanged(user_ids=[user_id]))

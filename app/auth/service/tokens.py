@@ -1,0 +1,75 @@
+"""API tokens of users."""
+
+import uuid
+from datetime import datetime
+
+from app.auth.errors import TokenExceedsCaller, TokenNotFound
+from app.auth.models import ApiToken
+from app.auth.principals import Principal, Scope
+from app.auth.repository import TokenRepository
+from app.core.clock import new_id, utcnow
+from app.core.crypto import new_token, token_digest
+from app.core.db import AsyncSession
+from app.core.errors import Invalid
+from app.events import RightsChanged, publish_after_commit
+
+
+class ExpiryIsPast(Invalid):
+    code, title = "expiry_is_past", "The token would have expired already"
+
+
+async def create_token(
+    session: AsyncSession,
+    *,
+    by: Principal,
+    name: str,
+    scopes: frozenset[Scope],
+    expires_at: datetime | None = None,
+) -> tuple[ApiToken, str]:
+    """A new token of the caller; returns it with its secret, which is kept nowhere.
+
+    Raises: TokenExceedsCaller when it could do more, or for longer, than the caller's own token.
+    """
+    if expires_at is not None and expires_at <= utcnow():
+        raise ExpiryIsPast("expires_at must be in the future")
+    if not scopes <= by.scopes:
+        missing = ", ".join(sorted(scopes - by.scopes))
+        raise TokenExceedsCaller(f"your own token does not have the scope {missing}")
+    if by.expires_at is not None and (expires_at is None or expires_at > by.expires_at):
+        raise TokenExceedsCaller(f"your own token ends at {by.expires_at.isoformat()}")
+    return await issue_token(
+        session, user_id=by.id, name=name, scopes=scopes, expires_at=expires_at
+    )
+
+
+async def issue_token(
+    session: AsyncSession,
+    *,
+    user_id: uuid.UUID,
+    name: str,
+    scopes: frozenset[Scope],
+    expires_at: datetime | None = None,
+) -> tuple[ApiToken, str]:
+    """A new token of any user; for the server itself."""
+    secret = new_token()
+    token = ApiToken(
+        id=new_id(),
+        user_id=user_id,
+        name=name,
+        digest=token_digest(secret),
+        scopes=sorted(scopes),
+        created_at=utcnow(),
+        expires_at=expires_at,
+    )
+    await TokenRepository(session).insert(token, conflict=TokenNotFound())
+    return token, secret
+
+
+async def revoke_token(session: AsyncSession, *, user_id: uuid.UUID, token_id: uuid.UUID) -> None:
+    """Delete a token of a user; it stops working at once.
+
+    Raises: TokenNotFound.
+    """
+    repository = TokenRepository(session)
+    await repository.delete(await repository.require(user_id, token_id))
+    publish_after_commit(session, RightsChanged(user_ids=[user_id]))

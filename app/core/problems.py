@@ -1,0 +1,64 @@
+"""Every error leaves as problem details (RFC 9457)."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from app.core.errors import AnsFlowError, Invalid
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ProblemResponse(JSONResponse):
+    """The response that carries a problem."""
+
+    media_type = MEDIA_TYPE
+
+
+def respond(error: AnsFlowError) -> Response:
+    """The response for one of our errors."""
+    return ProblemResponse(error.problem(), error.status, headers=error.headers)
+
+
+def install(app: FastAPI) -> None:
+    """Answer all errors of an application with problem details."""
+    app.add_exception_handler(AnsFlowError, _ours)
+    app.add_exception_handler(HTTPException, _frameworks)
+    app.add_exception_handler(RequestValidationError, _validation)
+
+
+async def _ours(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, AnsFlowError)
+    return respond(error)
+
+
+async def _frameworks(_request: Request, error: Exception) -> Response:
+    """Errors that the framework raises: unknown path, method not allowed, unreadable body."""
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    body = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "code": status.name.lower(),
+        "detail": error.detail,
+    }
+    return ProblemResponse(body, status.value, headers=error.headers)
+
+
+async def _validation(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = [_field_error(each) for each in error.errors()]
+    where = " → ".join(str(part) for part in found[0]["location"])
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return respond(Invalid(f"{where}: {found[0]['message']}{more}", errors=found))
+
+
+def _field_error(found: Mapping[str, Any]) -> dict[str, Any]:
+    # The input itself is left out: it may be a password.
+    return {"location": list(found["loc"]), "code": found["type"], "message": found["msg"]}

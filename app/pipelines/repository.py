@@ -1,0 +1,91 @@
+"""Statements about pipelines and versions; what a caller may see is in the base statement."""
+
+import uuid
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import defer
+
+from app.auth.principals import Principal
+from app.core.pagination import PageParams, Slice
+from app.core.repository import Repository
+from app.pipelines.errors import PipelineNotFound, VersionNotFound
+from app.pipelines.models import Pipeline, PipelineVersion
+from app.projects.models import Member, Project, Role
+from app.projects.repository import permitted
+from app.projects.rights import Action
+
+
+class PipelineRepository(Repository):
+    """Pipelines, as far as a caller may see them."""
+
+    async def find(
+        self, principal: Principal, pipeline_id: uuid.UUID
+    ) -> tuple[Pipeline, Project, Role | None] | None:
+        """A pipeline with its project and the caller's membership; one query."""
+        statement = (
+            select(Pipeline, Project, Member.role)
+            .join(Project, Project.id == Pipeline.project_id)
+            .outerjoin(
+                Member, (Member.project_id == Project.id) & (Member.user_id == principal.user_id)
+            )
+            .where(Pipeline.id == pipeline_id, _visible(principal))
+        )
+        row = (await self.session.execute(statement)).one_or_none()
+        return row and (row[0], row[1], row[2])
+
+    async def list(
+        self, principal: Principal, params: PageParams, *, project_id: uuid.UUID | None = None
+    ) -> Slice[Pipeline]:
+        statement = select(Pipeline).where(_visible(principal))
+        if project_id is not None:
+            statement = statement.where(Pipeline.project_id == project_id)
+        return await self.page(statement, Pipeline.id, params)
+
+    async def lock(self, pipeline_id: uuid.UUID) -> Pipeline:
+        """The row as it is now; nobody else changes it until this transaction ends."""
+        pipeline = await self.session.scalar(
+            select(Pipeline)
+            .where(Pipeline.id == pipeline_id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+        if pipeline is None:
+            raise PipelineNotFound
+        return pipeline
+
+
+class VersionRepository(Repository):
+    """Versions of one pipeline."""
+
+    async def list(self, pipeline_id: uuid.UUID, params: PageParams) -> Slice[PipelineVersion]:
+        """Versions without their texts, newest first."""
+        light = _versions(pipeline_id).options(
+            defer(PipelineVersion.source, raiseload=True),
+            defer(PipelineVersion.files, raiseload=True),
+        )
+        return await self.page(light, PipelineVersion.number, params)
+
+    async def get_by_digest(self, pipeline_id: uuid.UUID, digest: str) -> PipelineVersion | None:
+        statement = _versions(pipeline_id).where(PipelineVersion.digest == digest)
+        return await self.session.scalar(statement.limit(1))
+
+    async def require(self, pipeline_id: uuid.UUID, number: int) -> PipelineVersion:
+        statement = _versions(pipeline_id).where(PipelineVersion.number == number)
+        version = await self.session.scalar(statement)
+        if version is None:
+            raise VersionNotFound(f"there is no version {number}")
+        return version
+
+    async def last_number(self, pipeline_id: uuid.UUID) -> int:
+        statement = select(func.max(PipelineVersion.number)).where(
+            PipelineVersion.pipeline_id == pipeline_id
+        )
+        return await self.session.scalar(statement) or 0
+
+
+def _visible(principal: Principal) -> ColumnElement[bool]:
+    return permitted(Pipeline.project_id, principal, Action.PIPELINE_READ)
+
+
+def _versions(pipeline_id: uuid.UUID) -> Select[PipelineVersion]:
+    return select(PipelineVersion).where(PipelineVersion.pipeline_id == pipeline_id)

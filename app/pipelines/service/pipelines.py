@@ -1,0 +1,67 @@
+"""Pipelines: create, change, delete."""
+
+import uuid
+from typing import Any
+
+from app.auth.principals import Principal
+from app.core.clock import new_id, utcnow
+from app.core.db import AsyncSession
+from app.pipelines.checking import Checked
+from app.pipelines.errors import PipelineSlugTaken
+from app.pipelines.models import Pipeline
+from app.pipelines.repository import PipelineRepository
+from app.pipelines.service.versions import add_version
+
+
+async def create_pipeline(
+    session: AsyncSession,
+    *,
+    by: Principal,
+    project_id: uuid.UUID,
+    checked: Checked,
+    slug: str,
+    name: str | None = None,
+    description: str = "",
+    message: str = "",
+) -> Pipeline:
+    """A new pipeline whose version 1 is `checked`.
+
+    Raises: PipelineSlugTaken.
+    """
+    now = utcnow()
+    pipeline = Pipeline(
+        id=new_id(),
+        project_id=project_id,
+        slug=slug,
+        name=(name or checked.definition.name or slug)[:200],
+        description=description,
+        current_version=1,
+        created_at=now,
+        updated_at=now,
+    )
+    await PipelineRepository(session).insert(pipeline, conflict=_taken(slug))
+    await add_version(session, pipeline=pipeline, by=by, checked=checked, message=message)
+    return pipeline
+
+
+async def update_pipeline(
+    session: AsyncSession, *, pipeline: Pipeline, changes: dict[str, Any]
+) -> Pipeline:
+    """Change slug, name or description.
+
+    Raises: PipelineSlugTaken.
+    """
+    for field, value in changes.items():
+        setattr(pipeline, field, value)
+    pipeline.updated_at = utcnow()
+    await PipelineRepository(session).insert(pipeline, conflict=_taken(pipeline.slug))
+    return pipeline
+
+
+async def delete_pipeline(session: AsyncSession, *, pipeline: Pipeline) -> None:
+    """Delete a pipeline with its versions and executions."""
+    await PipelineRepository(session).delete(pipeline)
+
+
+def _taken(slug: str) -> PipelineSlugTaken:
+    return PipelineSlugTaken(f"the project already has a pipeline {slug!r}")

@@ -1,0 +1,62 @@
+"""Versions: immutable; saving and rolling back choose the current one."""
+
+from app.auth.principals import Principal
+from app.core.clock import new_id, utcnow
+from app.core.db import AsyncSession
+from app.pipelines.checking import Checked
+from app.pipelines.errors import PipelineSlugTaken
+from app.pipelines.models import Pipeline, PipelineVersion
+from app.pipelines.repository import PipelineRepository, VersionRepository
+
+
+async def save_version(
+    session: AsyncSession, *, pipeline: Pipeline, by: Principal, checked: Checked, message: str
+) -> PipelineVersion:
+    """Make `checked` the current version; content that was saved before keeps its number.
+
+    Raises: PipelineNotFound when it was deleted meanwhile.
+    """
+    locked = await PipelineRepository(session).lock(pipeline.id)
+    version = await VersionRepository(session).get_by_digest(locked.id, checked.digest)
+    if version is None:
+        version = await add_version(
+            session, pipeline=locked, by=by, checked=checked, message=message
+        )
+    _make_current(locked, version)
+    return version
+
+
+async def roll_back(session: AsyncSession, *, pipeline: Pipeline, number: int) -> Pipeline:
+    """Make an earlier (or later) version the current one.
+
+    Raises: VersionNotFound.
+    """
+    locked = await PipelineRepository(session).lock(pipeline.id)
+    _make_current(locked, await VersionRepository(session).require(locked.id, number))
+    return locked
+
+
+async def add_version(
+    session: AsyncSession, *, pipeline: Pipeline, by: Principal, checked: Checked, message: str
+) -> PipelineVersion:
+    """The next version of a pipeline, whose row the caller holds."""
+    repository = VersionRepository(session)
+    version = PipelineVersion(
+        id=new_id(),
+        pipeline_id=pipeline.id,
+        number=await repository.last_number(pipeline.id) + 1,
+        source=checked.source,
+        files=dict(checked.files),
+        digest=checked.digest,
+        message=message,
+        created_by=by.user_id,
+        created_at=utcnow(),
+    )
+    await repository.insert(version, conflict=PipelineSlugTaken())
+    return version
+
+
+def _make_current(pipeline: Pipeline, version: PipelineVersion) -> None:
+    if pipeline.current_version != version.number:
+        pipeline.current_version = version.number
+        pipeline.updated_at = utcnow()

@@ -1,0 +1,23 @@
+"""What can be wrong with a project or a membership."""
+
+from app.core.errors import Conflict, Forbidden, NotFound
+
+
+class ProjectNotFound(NotFound):
+    code, title = "project_not_found", "No such project, or you may not see it"
+
+
+class ProjectSlugTaken(Conflict):
+    code, title = "project_slug_taken", "Another project has this address"
+
+
+class RoleTooLow(Forbidden):
+    code, title = "role_too_low", "Your role in the project does not allow this"
+
+
+class MemberNotFound(NotFound):
+    code, title = "member_not_found", "No such member"
+
+
+class LastOwner(Conflict):
+    code, title = "last_owner", "A project must have an owner"

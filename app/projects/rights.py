@@ -1,0 +1,154 @@
+"""Who may do what in a project: the only table of rights. `docs/rights.md` is made from it.
+
+Everybody who may see a public project, and every user for an internal one, has the rights of
+`VISITOR` there; a membership adds to that and never takes away. System administrators may do
+everything. A token without the scope `admin` has none of the rights in `NEEDS_ADMIN_SCOPE`.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from app.auth.principals import Principal, Scope
+from app.projects.models import Role, Visibility
+
+
+class Action(StrEnum):
+    """Something that may be done in a project."""
+
+    PROJECT_READ = "project.read"
+    PROJECT_UPDATE = "project.update"
+    PROJECT_VISIBILITY = "project.visibility"
+    PROJECT_DELETE = "project.delete"
+    MEMBER_READ = "member.read"
+    MEMBER_WRITE = "member.write"
+    MEMBER_LEAVE = "member.leave"
+    PIPELINE_READ = "pipeline.read"
+    PIPELINE_SOURCE = "pipeline.source"
+    PIPELINE_WRITE = "pipeline.write"
+    PIPELINE_DELETE = "pipeline.delete"
+    EXECUTION_READ = "execution.read"
+    EXECUTION_START = "execution.start"
+    EXECUTION_CANCEL = "execution.cancel"
+    EXECUTION_DELETE = "execution.delete"
+    LOG_READ = "log.read"
+    ARTIFACT_READ = "artifact.read"
+
+
+LEAST: Mapping[Action, Role] = MappingProxyType(
+    {
+        Action.PROJECT_READ: Role.GUEST,
+        Action.PROJECT_UPDATE: Role.MAINTAINER,
+        Action.PROJECT_VISIBILITY: Role.OWNER,
+        Action.PROJECT_DELETE: Role.OWNER,
+        Action.MEMBER_READ: Role.DEVELOPER,
+        Action.MEMBER_WRITE: Role.MAINTAINER,
+        Action.MEMBER_LEAVE: Role.GUEST,
+        Action.PIPELINE_READ: Role.GUEST,
+        Action.PIPELINE_SOURCE: Role.REPORTER,
+        Action.PIPELINE_WRITE: Role.DEVELOPER,
+        Action.PIPELINE_DELETE: Role.MAINTAINER,
+        Action.EXECUTION_READ: Role.GUEST,
+        Action.EXECUTION_START: Role.DEVELOPER,
+        Action.EXECUTION_CANCEL: Role.DEVELOPER,
+        Action.EXECUTION_DELETE: Role.MAINTAINER,
+        Action.LOG_READ: Role.REPORTER,
+        Action.ARTIFACT_READ: Role.REPORTER,
+    }
+)
+"""The least role for each action."""
+
+MEANING: Mapping[Action, str] = MappingProxyType(
+    {
+        Action.PROJECT_READ: "See that the project exists, its name and description",
+        Action.PROJECT_UPDATE: "Change name, address and description",
+        Action.PROJECT_VISIBILITY: "Change who may see the project besides its members",
+        Action.PROJECT_DELETE: "Delete the project with everything in it",
+        Action.MEMBER_READ: "List the members and their roles",
+        Action.MEMBER_WRITE: "Add, change and remove members below the own role "
+        "(owners: of any role)",
+        Action.MEMBER_LEAVE: "End the own membership",
+        Action.PIPELINE_READ: "See pipelines and their state",
+        Action.PIPELINE_SOURCE: "Read the versions of a pipeline",
+        Action.PIPELINE_WRITE: "Create and edit pipelines, roll back",
+        Action.PIPELINE_DELETE: "Delete a pipeline with its executions",
+        Action.EXECUTION_READ: "See executions, jobs, steps and events",
+        Action.EXECUTION_START: "Start and re-run executions",
+        Action.EXECUTION_CANCEL: "Cancel executions",
+        Action.EXECUTION_DELETE: "Delete executions",
+        Action.LOG_READ: "Read logs and step summaries",
+        Action.ARTIFACT_READ: "Download artifacts and reports",
+    }
+)
+
+NEEDS_ADMIN_SCOPE = frozenset(
+    {
+        Action.PROJECT_VISIBILITY,
+        Action.PROJECT_DELETE,
+        Action.MEMBER_WRITE,
+        Action.MEMBER_LEAVE,
+    }
+)
+
+VISITOR = Role.REPORTER
+"""What somebody without membership is where the visibility lets them in."""
+
+_ORDER = (Role.GUEST, Role.REPORTER, Role.DEVELOPER, Role.MAINTAINER, Role.OWNER)
+_RANK = {role: rank for rank, role in enumerate(_ORDER)}
+
+
+def is_at_least(role: Role, least: Role) -> bool:
+    """True when `role` includes all that `least` may do."""
+    return _RANK[role] >= _RANK[least]
+
+
+def roles_from(least: Role) -> tuple[Role, ...]:
+    """`least` and all higher roles."""
+    return _ORDER[_RANK[least] :]
+
+
+def open_to(principal: Principal) -> tuple[Visibility, ...]:
+    """The visibilities that let this caller in without membership."""
+    if principal.is_anonymous:
+        return (Visibility.PUBLIC,)
+    return (Visibility.PUBLIC, Visibility.INTERNAL)
+
+
+def effective_role(
+    principal: Principal, visibility: Visibility, membership: Role | None
+) -> Role | None:
+    """What a caller is in a project; None: it must not be told that the project exists."""
+    if principal.is_administrator:
+        return Role.OWNER
+    if visibility not in open_to(principal):
+        return membership
+    if membership is None or is_at_least(VISITOR, membership):
+        return VISITOR
+    return membership
+
+
+def allows(principal: Principal, role: Role | None, action: Action) -> bool:
+    """True when a caller with this effective role may do `action`."""
+    if action in NEEDS_ADMIN_SCOPE and Scope.ADMIN not in principal.scopes:
+        return False
+    return role is not None and is_at_least(role, LEAST[action])
+
+
+def outranks(actor: Role, other: Role) -> bool:
+    """True when `actor` may give or take the role `other`: owners any, others what is below."""
+    return actor is Role.OWNER or _RANK[actor] > _RANK[other]
+
+
+def as_markdown() -> str:
+    """The table for the documentation."""
+    heads = [role.value for role in _ORDER]
+    lines = [
+        "| action | meaning | " + " | ".join(heads) + " | scope |",
+        "|---|---|" + ":-:|" * len(heads) + "---|",
+    ]
+    for action in Action:
+        marks = ["✓" if is_at_least(role, LEAST[action]) else "" for role in _ORDER]
+        scope = "admin" if action in NEEDS_ADMIN_SCOPE else ""
+        cells = [f"`{action.value}`", MEANING[action], *marks, scope]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,67 @@
+"""Members: nobody can raise the own rights, and nobody can touch those of a higher role."""
+
+from app.auth.models import User
+from app.auth.repository import UserRepository
+from app.core.clock import utcnow
+from app.core.db import AsyncSession
+from app.events import RightsChanged, publish_after_commit
+from app.projects.errors import LastOwner, MemberNotFound, RoleTooLow
+from app.projects.models import Member, Role
+from app.projects.repository import MemberRepository
+from app.projects.rights import Action, outranks
+from app.projects.service.access import Access, refusal
+
+
+async def set_member(
+    session: AsyncSession, *, access: Access, user_name: str, role: Role
+) -> tuple[Member, User]:
+    """Add a member or change the role of one; doing it twice is doing it once.
+
+    Raises: RoleTooLow, LastOwner, UserNotFound.
+    """
+    repository = MemberRepository(session)
+    owners = await repository.lock_owners(access.project.id)
+    user = await UserRepository(session).require_by_name(user_name)
+    member = await repository.get(access.project.id, user.id)
+    _require_outranked(access, role)
+    if member is None:
+        member = Member(
+            project_id=access.project.id, user_id=user.id, role=role, created_at=utcnow()
+        )
+    elif member.role is not role:
+        _require_outranked(access, member.role)
+        if list(owners) == [user.id]:
+            raise LastOwner("make somebody else an owner first")
+        member.role = role
+    await repository.insert(member, conflict=MemberNotFound())
+    publish_after_commit(session, RightsChanged(user_ids=[user.id]))
+    return member, user
+
+
+async def remove_member(session: AsyncSession, *, access: Access, user_name: str) -> None:
+    """End a membership: one's own, or that of somebody with a lower role.
+
+    Raises: RoleTooLow, LastOwner, MemberNotFound.
+    """
+    is_own = user_name.casefold() == access.principal.name.casefold()
+    if not is_own and not access.allows(Action.MEMBER_WRITE):
+        # First of all: whoever may not list the members must not learn who is one.
+        raise refusal(access.principal, Action.MEMBER_WRITE)
+    repository = MemberRepository(session)
+    owners = await repository.lock_owners(access.project.id)
+    user = await UserRepository(session).require_by_name(user_name)
+    member = await repository.require(access.project.id, user.id)
+    if not is_own:
+        _require_outranked(access, member.role)
+    if list(owners) == [user.id]:
+        raise LastOwner("make somebody else an owner first")
+    await repository.delete(member)
+    publish_after_commit(session, RightsChanged(user_ids=[user.id]))
+
+
+def _require_outranked(access: Access, role: Role) -> None:
+    if not outranks(access.role, role):
+        raise RoleTooLow(
+            f"as {access.role.value} you may give and take only roles below your own, "
+            f"not {role.value}"
+        )

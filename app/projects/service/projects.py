@@ -1,0 +1,71 @@
+"""Projects: create, change, delete."""
+
+from typing import Any
+
+from app.auth.principals import Principal
+from app.core.clock import new_id, utcnow
+from app.core.db import AsyncSession
+from app.events import RightsChanged, publish_after_commit
+from app.projects.errors import ProjectSlugTaken
+from app.projects.models import Member, Project, Role, Visibility
+from app.projects.repository import ProjectRepository
+from app.projects.rights import Action
+from app.projects.service.access import Access, refusal
+
+
+async def create_project(
+    session: AsyncSession,
+    *,
+    by: Principal,
+    slug: str,
+    name: str | None = None,
+    description: str = "",
+    visibility: Visibility = Visibility.PRIVATE,
+) -> Project:
+    """A new project, owned by the caller.
+
+    Raises: ProjectSlugTaken.
+    """
+    now = utcnow()
+    project = Project(
+        id=new_id(),
+        slug=slug,
+        name=name or slug,
+        description=description,
+        visibility=visibility,
+        created_at=now,
+        updated_at=now,
+    )
+    owner = Member(project_id=project.id, user_id=by.id, role=Role.OWNER, created_at=now)
+    taken = ProjectSlugTaken(f"there is already a project {slug!r}")
+    await ProjectRepository(session).insert(project, owner, conflict=taken)
+    publish_after_commit(session, RightsChanged(user_ids=[by.id]))
+    return project
+
+
+async def update_project(
+    session: AsyncSession, *, access: Access, changes: dict[str, Any]
+) -> Project:
+    """Change fields of a project.
+
+    Raises: RoleTooLow when the visibility is among them and the caller is no owner;
+    ProjectSlugTaken.
+    """
+    project = access.project
+    opens = "visibility" in changes and changes["visibility"] is not project.visibility
+    if opens and not access.allows(Action.PROJECT_VISIBILITY):
+        raise refusal(access.principal, Action.PROJECT_VISIBILITY)
+    for field, value in changes.items():
+        setattr(project, field, value)
+    project.updated_at = utcnow()
+    taken = ProjectSlugTaken(f"there is already a project {project.slug!r}")
+    await ProjectRepository(session).insert(project, conflict=taken)
+    if opens:
+        publish_after_commit(session, RightsChanged(user_ids=None))
+    return project
+
+
+async def delete_project(session: AsyncSession, *, access: Access) -> None:
+    """Delete a project with everything in it."""
+    await ProjectRepository(session).delete(access.project)
+    publish_after_commit(session, RightsChanged(user_ids=None))

@@ -24,7 +24,7 @@ _LEVEL = 1
 _MAX_TEXT = 64 * 1024 * 1024
 
 
-class ChunkIsDamaged(Exception):  # noqa: N818 -- it says what is true, as all our errors do
+class ChunkIsDamaged(Exception):
     """Stored bytes are not what this module wrote."""
 
 

@@ -48,7 +48,10 @@ _CHECKOUT = Action(
         "show-progress": ActionInput("Show progress.", default="true"),
         "lfs": ActionInput("Fetch LFS files.", default="false"),
         "submodules": ActionInput("true, false or recursive.", default="false"),
-        "set-safe-directory": ActionInput("Mark the folder as safe for git.", default="true"),
+        "set-safe-directory": ActionInput(
+            "Mark the folder as safe for git.",
+            no_effect="the workspace belongs to the account that runs the steps",
+        ),
         "github-server-url": ActionInput("Base URL of the server.", no_effect=_NOT_GITHUB),
         "allow-unsafe-pr-checkout": ActionInput("Allow fork code.", no_effect=_NOT_GITHUB),
     },

@@ -11,7 +11,6 @@ from app.core.clock import db_now
 from app.core.db import AsyncSession
 from app.executions.models import Execution, ExecutionEvent, Job, JobAttempt, Step
 
-
 # Without nulls, rows with and without a job would be two statements.
 _EVENTS = insert(ExecutionEvent).execution_options(render_nulls=True)
 _JOBS = insert(Job).execution_options(render_nulls=True)

@@ -377,6 +377,11 @@ def test_a_reference_to_nothing_is_a_warning_as_on_github(text: str) -> None:
     assert load(source).definition is not None
 
 
+def test_an_event_that_is_listed_twice_is_a_warning() -> None:
+    source, place = marked("on: [push, ▶push]\nsteps: [{run: x}]")
+    assert found(source, "warning") == [("repeated_event", place)]
+
+
 QUIET = {
     "known need": "jobs: {a: {runs-on: x}, b: {runs-on: x, needs: A, if: needs.a.result}}",
     "known step": job("steps:\n  - {run: x, id: one}\n  - run: echo ${{ steps.One.outputs.c }}"),
@@ -457,6 +462,21 @@ class TestLimits:
     def test_checking_stops_after_many_errors(self) -> None:
         text = "jobs:\n" + "".join(f"  {number}a: {{}}\n" for number in range(5000))
         assert len(load(text).errors) == 200
+
+    def test_too_many_inputs_are_refused(self) -> None:
+        inputs = ", ".join(f"i{number}: " for number in range(26))
+        assert found(on(f"workflow_dispatch: {{inputs: {{{inputs}}}}}"))[0][0] == "too_many_inputs"
+
+    def test_long_text_with_expressions_is_refused(self) -> None:
+        text = "steps:\n  - run: a\n  - run: ${{ github.ref }}" + " a" * 11_000
+        assert found(text) == [("invalid_expression", (3, 10))]
+
+    def test_long_text_without_expressions_is_read(self) -> None:
+        assert found("steps:\n  - run: " + " a" * 11_000) == []
+
+    def test_too_many_expressions_are_refused(self) -> None:
+        line = "  - run: ${{ github.ref }}${{ github.sha }}${{ github.job }}\n"
+        assert found("steps:\n" + line * 7000) == [("too_many_expressions", (1, 1))]
 
     def test_an_error_in_an_anchor_is_reported_once(self) -> None:
         text = "jobs:\n  a: &a {runs-on: x, timeout-minutes: 0}\n  b: *a\n  c: *a\n"

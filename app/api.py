@@ -7,12 +7,13 @@ from app.administration.endpoints import router as administration
 from app.auth.dependencies import Public
 from app.auth.endpoints import ROUTERS as AUTH
 from app.executions.endpoints import ROUTERS as EXECUTIONS
+from app.logs.endpoints import router as logs
 from app.pipelines.endpoints import ROUTERS as PIPELINES
 from app.projects.endpoints import router as projects
 
 __all__ = ["Public", "include"]
 
-V1: tuple[APIRouter, ...] = (*AUTH, projects, *PIPELINES, *EXECUTIONS, administration)
+V1: tuple[APIRouter, ...] = (*AUTH, projects, *PIPELINES, *EXECUTIONS, logs, administration)
 
 
 def include(app: FastAPI) -> None:

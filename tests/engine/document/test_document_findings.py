@@ -1,0 +1,129 @@
+"""What is valid and cannot run here, has no effect, or refers to nothing; and the hints."""
+
+import pytest
+
+from app.engine.definition import Diagnostic
+from app.engine.document import UNAVAILABLE, load
+from tests.engine.document.marking import found, job, marked, on, step
+
+UNAVAILABLE_ROWS = {
+    "action": ("remote_action_unavailable", step("uses: ▶actions/setup-node@v4")),
+    "action in a folder": ("remote_action_unavailable", step("uses: ▶o/r/a/b@main")),
+    "image": ("remote_action_unavailable", step("uses: ▶docker://alpine:3")),
+    "workflow": (
+        "remote_workflow_unavailable",
+        "jobs: {a: {uses: ▶o/r/.github/workflows/b.yml@v1}}",
+    ),
+    "container": ("unsupported_feature", job("▶container: node")),
+    "services": ("unsupported_feature", job("▶services: {db: {image: mysql}}")),
+    "snapshot": ("unsupported_feature", job("▶snapshot: a")),
+    "background step": ("unsupported_feature", step("run: x\n▶background: true")),
+    "wait": ("unsupported_feature", step("▶wait: [a, b]")),
+    "wait-all": ("unsupported_feature", step("▶wait-all:")),
+    "parallel": ("unsupported_feature", step("▶parallel: [{run: a}, {run: b}]")),
+}
+
+
+@pytest.mark.parametrize(("code", "text"), UNAVAILABLE_ROWS.values(), ids=UNAVAILABLE_ROWS.keys())
+def test_what_only_cannot_run_here_has_a_code_of_its_own_and_a_definition(
+    code: str, text: str
+) -> None:
+    source, place = marked(text)
+    assert found(source) == [(code, place)]
+    assert code in UNAVAILABLE
+    assert load(source).definition is not None
+
+
+NOTICES = {
+    "permissions": "▶permissions: read-all\nsteps: [{run: x}]",
+    "permissions of a job": job("▶permissions: {}"),
+    "hosted machine": "jobs: {a: {runs-on: ▶ubuntu-latest}}",
+    "hosted machine in labels": "jobs: {a: {runs-on: [▶Linux, gpu]}}",
+    "group of runners": "jobs: {a: {runs-on: {▶group: a, labels: b}}}",
+    "queue of concurrency": "concurrency: {group: a, ▶queue: max}\nsteps: [{run: x}]",
+    "tags of a pull request": on("pull_request: {branches: a, ▶tags: b}"),
+    "input of an action": step("uses: checkout\nwith: {▶github-server-url: x}"),
+}
+
+
+@pytest.mark.parametrize("text", NOTICES.values(), ids=NOTICES.keys())
+def test_what_has_no_effect_is_noticed_and_accepted(text: str) -> None:
+    source, place = marked(text)
+    assert found(source, "notice") == [("no_effect", place)]
+    assert load(source).definition is not None
+
+
+WARNINGS = {
+    "need": job("name: ${{ ▶needs.b.result }}"),
+    "step": step("run: echo ${{ ▶steps.b.outputs.c }}"),
+    "step in a condition": step("run: x\nif: ▶steps.b.outcome == 'failure'"),
+    "input": "run-name: a ${{ ▶inputs.b }}\nsteps: [{run: x}]",
+    "matrix": job("strategy: {matrix: {a: [1]}}\nname: ${{ ▶matrix.b }}"),
+    "matrix without matrix": step("run: echo ${{ ▶matrix.b }}"),
+    "job of an output": on("workflow_call: {outputs: {a: {value: '${{ ▶jobs.b.result }}'}}}"),
+}
+
+
+@pytest.mark.parametrize("text", WARNINGS.values(), ids=WARNINGS.keys())
+def test_a_reference_to_nothing_is_a_warning_as_on_github(text: str) -> None:
+    source, place = marked(text)
+    assert found(source, "warning") == [("unknown_reference", place)]
+    assert load(source).definition is not None
+
+
+def test_an_event_that_is_listed_twice_is_a_warning() -> None:
+    source, place = marked("on: [push, ▶push]\nsteps: [{run: x}]")
+    assert found(source, "warning") == [("repeated_event", place)]
+
+
+QUIET = {
+    "known need": "jobs: {a: {runs-on: x}, b: {runs-on: x, needs: A, if: needs.a.result}}",
+    "known step": job("steps:\n  - {run: x, id: one}\n  - run: echo ${{ steps.One.outputs.c }}"),
+    "known input": on("workflow_call: {inputs: {b: {type: string}}}").replace(
+        "runs-on: x", "runs-on: '${{ inputs.B }}'"
+    ),
+    "included key of the matrix": job(
+        "strategy: {matrix: {include: [{b: 1}]}}\nname: ${{ matrix.b }}"
+    ),
+    "matrix that is not known yet": job(
+        "strategy: {matrix: '${{ fromJSON(vars.M) }}'}\nname: ${{ matrix.b }}"
+    ),
+    "wildcard": job("needs: []\nname: ${{ join(needs.*.result) }}"),
+}
+
+
+@pytest.mark.parametrize("text", QUIET.values(), ids=QUIET.keys())
+def test_a_reference_to_something_is_no_warning(text: str) -> None:
+    assert load(text).diagnostics == ()
+
+
+class TestHints:
+    @pytest.mark.parametrize(
+        ("text", "hint"),
+        [
+            ("jobs: {a: {runs-on: x, step: []}}", "did you mean 'steps'"),
+            (on("pull_requst: {}"), "did you mean 'pull_request'"),
+            (job("needs: [bcd]"), "known are: a"),
+            (step("uses: actions/chekout@v4"), "did you mean 'checkout'"),
+            (step("uses: cach"), "did you mean 'cache'"),
+            (step("uses: checkout\nwith: {fetch-deph: 0}"), "did you mean 'fetch-depth'"),
+            (step("run: x\nshell: bsh"), "did you mean 'bash' or 'sh'"),
+            (on("schedule: [{cron: '0 0 * * MOM'}]"), "did you mean 'MON'"),
+            (job("if: secrets.A"), "Available here: github, inputs, needs, vars"),
+        ],
+    )
+    def test_a_message_says_what_was_meant(self, text: str, hint: str) -> None:
+        assert hint in _first_error(text).message
+
+    def test_a_cycle_is_named(self) -> None:
+        text = "jobs: {a: {runs-on: x, needs: b}, b: {runs-on: x, needs: a}}"
+        assert "a → b → a" in _first_error(text).message
+
+    def test_the_path_leads_to_the_key(self) -> None:
+        assert _first_error(step("run: x\ntimeout-minutes: 0")).path == (
+            "jobs.a.steps[0].timeout-minutes"
+        )
+
+
+def _first_error(text: str) -> Diagnostic:
+    return load(text).errors[0]

@@ -156,8 +156,7 @@ class Guard:
         self.beat_timeout_s = beat_timeout_s
         self.jobs: dict[str, Job] = {}
         self.announced: set[str] = set()
-        self.state = os.open(state_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self.state, fcntl.LOCK_EX)
+        self.state = _locked(state_path)
 
     def run(self) -> None:
         buffer = b""
@@ -194,7 +193,7 @@ class Guard:
             self.jobs.pop(rest, None)
 
     def save(self) -> None:
-        text = json.dumps({"boot": boot_id(), "jobs": [vars(job) for job in self.jobs.values()]})
+        text = json.dumps({"jobs": [vars(job) for job in self.jobs.values()]})
         os.ftruncate(self.state, 0)
         os.pwrite(self.state, text.encode(), 0)
 
@@ -209,6 +208,17 @@ class Guard:
             kill_until_empty(job)
 
 
+def _locked(path: str) -> int:
+    """The state file, open and locked. Another guard that cleans up may have just removed it."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(path).st_ino == os.fstat(descriptor).st_ino:
+                return descriptor
+        os.close(descriptor)
+
+
 def kill_until_empty(job: Job) -> None:
     """Return only when no process of the job is left."""
     while not kill_pass(job):
@@ -219,10 +229,6 @@ def remove(job: Job) -> None:
     """Remove the folder of a job, unless it is to be kept."""
     if not job.keep:
         shutil.rmtree(job.root, ignore_errors=True)
-
-
-def boot_id() -> str:
-    return _read("/proc/sys/kernel/random/boot_id", 64).decode().strip()
 
 
 def clean_up_after_the_dead(folder: str) -> None:
@@ -239,11 +245,11 @@ def clean_up_after_the_dead(folder: str) -> None:
 
 
 def _finish_off(state: dict[str, Any]) -> None:
-    same_boot = state.get("boot") == boot_id()
+    """Only by marker: numbers of accounts and groups may belong to somebody else by now. What
+    cleared its environment under an account is killed by the next worker that takes the account.
+    """
     for fields in state.get("jobs", []):
-        job = Job(**fields)
-        if not same_boot:
-            job.group = None
+        job = Job(fields["marker"], None, fields["root"], fields["keep"])
         kill_until_empty(job)
         remove(job)
 

@@ -6,9 +6,12 @@ lock; the guard inherits the lock, so a block is free only after everything in i
 
 import fcntl
 import os
+import pwd
+from collections.abc import Sequence
 from pathlib import Path
 
 from workers.executors.base import Account, CannotStart
+from workers.guard_process import Job, kill_until_empty, processes
 
 FIRST_UID = 64000
 BLOCK = 32
@@ -61,8 +64,28 @@ class Accounts:
             except BlockingIOError:
                 os.close(descriptor)
                 continue
-            self._locks.append(descriptor)
             first = FIRST_UID + block * BLOCK
-            self._free.extend(range(first, first + BLOCK))
+            uids = [uid for uid in range(first, first + BLOCK) if not _is_named(uid)]
+            if not uids:
+                os.close(descriptor)
+                continue
+            self._locks.append(descriptor)
+            self._free.extend(uids)
+            _kill_leftovers(uids)
             return
         raise CannotStart(f"{BLOCKS} worker processes of this host hold all job accounts.")
+
+
+def _is_named(uid: int) -> bool:
+    """Whether it is somebody's account, and so never one of ours."""
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
+
+
+def _kill_leftovers(uids: Sequence[int]) -> None:
+    """Nobody else holds these accounts: what runs under them was left by a dead worker."""
+    for uid in {uid for entry in processes() for uid in entry.uids if uid in uids}:
+        kill_until_empty(Job("", uid, ""))

@@ -46,6 +46,7 @@ class Stopper:
         self._loop = asyncio.get_running_loop()
         self._change: asyncio.Future[None] = self._loop.create_future()
         self._timers = [self._loop.call_later(timeout_s, self._begin_end, Cause.JOB_TIMED_OUT)]
+        self._look()
         self._watching = self._loop.create_task(self._watch())
 
     def cause(self, survives_cancel: Callable[[], bool]) -> Cause | None:
@@ -73,11 +74,14 @@ class Stopper:
     async def _watch(self) -> None:
         while self.over is None:
             # No await between looking and waiting: nothing is missed.
-            if self._cancel.forced:
-                self._end(Cause.FORCED)
-            elif self._cancel.requested:
-                self._begin_end(Cause.CANCELLED)
+            self._look()
             await self._cancel.wait()
+
+    def _look(self) -> None:
+        if self._cancel.forced:
+            self._end(Cause.FORCED)
+        elif self._cancel.requested:
+            self._begin_end(Cause.CANCELLED)
 
     def _begin_end(self, cause: Cause) -> None:
         if self.cancelled is None:

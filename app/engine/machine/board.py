@@ -43,7 +43,6 @@ class Board(Graph):
         old = self.nodes[node.key]
         new = replace(node, **changes)
         self.nodes[node.key] = new
-        self.results.pop((node.parent, node.job_id), None)
         if (new.status, new.reason, new.attempt) != (old.status, old.reason, old.attempt):
             self.transitions.append(Transition(node.key, old.status, new.status, new.reason))
         return new

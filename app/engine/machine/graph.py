@@ -28,7 +28,8 @@ def scope_of(node: Node) -> str | None:
 class Graph:
     """A snapshot that can be asked. It reads each node once; every question is a look-up.
 
-    `results` remembers the results of ended jobs by scope and job id.
+    `results` remembers the results of ended jobs by scope and job id. They stay true: only a
+    re-run starts an ended job again, and it does that before it asks for any result.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:

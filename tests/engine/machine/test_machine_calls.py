@@ -30,6 +30,12 @@ class TestCalls:
         assert run.statuses["c"] == "success"
         assert run.dispatched == ["z"]
 
+    def test_computed_names_inside_begin_with_the_call(self) -> None:
+        files = called(job("x"), job("y", "x", name="to ${{ needs.x.outputs.site }}"))
+        run = Run(job("c", uses=CALLED), files=files)
+        run.run("c/x", site="prod")
+        assert run.node("c/y").name == "c / to prod"
+
     def test_inputs_are_typed_and_have_defaults(self) -> None:
         inputs = (
             Input("env", required=True),

@@ -76,6 +76,22 @@ class TestCancelExecution:
         assert run.statuses == {"a": "cancelling", "clean": "running"}
         assert run.commands == (StopJob("a", 1),)
 
+    def test_it_is_judged_when_its_turn_comes(self) -> None:
+        condition = "always() && needs.a.result == 'cancelled'"
+        run = Run(job("a"), job("b", "a", condition=condition))
+        run.claim("a")
+        run.cancel()
+        assert run.statuses["b"] == "blocked"
+        run.finish("a", "cancelled")
+        assert run.statuses["b"] == "queued"
+
+    def test_an_execution_whose_jobs_all_ended_well_was_cancelled_all_the_same(self) -> None:
+        run = Run(job("a"))
+        run.claim("a")
+        run.cancel()
+        run.finish("a")
+        assert (run.statuses["a"], run.status) == ("success", "cancelled")
+
     def test_the_second_cancel_stops_everything(self) -> None:
         run = Run(job("a"), job("b", condition="always()"), job("c", "b", condition="always()"))
         run.claim("a", "b")

@@ -193,6 +193,21 @@ class TestRerunOfStandIns:
         run.run("z")
         assert run.status == "success"
 
+    def test_a_call_that_outlives_a_cancel_is_expanded_again(self) -> None:
+        files = {CALLED: file(job("x"), job("clean", condition="always()"))}
+        run = Run(job("a"), job("c", "a", uses=CALLED, condition="always()"), files=files)
+        for key in ("a", "c/x", "c/clean"):
+            run.run(key)
+        run.rerun()
+        run.claim("a")
+        run.cancel()
+        assert run.statuses["c"] == "blocked"
+        run.finish("a", "cancelled")
+        assert run.statuses["c/x"] == "cancelled"
+        assert run.dispatched == ["c/clean"]
+        run.run("c/clean")
+        assert run.status == "cancelled"
+
     def test_a_call_with_a_group_runs_again_as_a_whole(self) -> None:
         files = {CALLED: file(job("x"), job("y"))}
         run = Run(job("c", uses=CALLED, concurrency=Concurrency("g")), files=files)

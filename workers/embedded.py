@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import MappingProxyType
 
 import fakeredis
 from dramatiq.broker import Broker
@@ -91,11 +92,14 @@ class LocalDepths:
 class EmbeddedWorker:
     """The worker of a server process, which shares `publisher`, `bus`, `redis_server`, `depths`.
 
-    Parameters: `settings` of the embedded mode.
+    Parameters: `settings` of the embedded mode; `secrets` are given to every job.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, secrets: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._settings = settings
+        self._secrets = dict(secrets)
         self._worker_id = new_id()
         self._lock = FolderLock(settings.data.folder)
         self._machinery: JobMachinery | None = None
@@ -174,6 +178,7 @@ class EmbeddedWorker:
                     machinery.executor,
                     name=description.name,
                     clock_offset=offset,
+                    secrets=self._secrets,
                 ),
                 background=lambda database: (
                     machinery.guard.beat,

@@ -3,9 +3,10 @@
 import hashlib
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 from app.core.db import Database
 from app.core.logging import logger
@@ -30,11 +31,12 @@ def job_execution(
     *,
     name: str,
     clock_offset: Callable[[], timedelta],
+    secrets: Mapping[str, str] = MappingProxyType({}),
 ) -> Execute:
     """How claimed jobs are run in this process.
 
     Parameters: `name` is what `runner.name` shows; `clock_offset` is the database's clock minus
-    this host's.
+    this host's; `secrets` are given to every job.
     """
     runner_settings = RunnerSettings(
         worker_name=name,
@@ -47,7 +49,7 @@ def job_execution(
         holder = ClaimHolder(database, claimed, max_worker_lost=settings.worker.max_worker_lost)
         holder.offset = clock_offset()
         assignment = assignment_of(
-            claimed, secrets={}, keep_workspace=settings.worker.keep_workspaces
+            claimed, secrets=secrets, keep_workspace=settings.worker.keep_workspaces
         )
         try:
             await run_job(

@@ -201,7 +201,7 @@ class TestRerunOfStandIns:
         run.rerun()
         run.claim("a")
         run.cancel()
-        assert run.statuses["c"] == "blocked"
+        assert [run.statuses[key] for key in ("c", "c/x", "c/clean")] == ["blocked"] * 3
         run.finish("a", "cancelled")
         assert run.statuses["c/x"] == "cancelled"
         assert run.dispatched == ["c/clean"]

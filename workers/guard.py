@@ -38,11 +38,6 @@ class Guard:
         self._killed: set[str] = set()
         self._process: subprocess.Popen[bytes] | None = None
 
-    @property
-    def pid(self) -> int:
-        """The number of the guard process, 0 when it does not run."""
-        return self._process.pid if self._process else 0
-
     def start(self) -> None:
         """Start the process; returns once it has removed what dead workers left.
 

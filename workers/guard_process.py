@@ -117,7 +117,16 @@ def _belongs(job: Job, entry: Entry) -> bool:
         return True
     if job.uid is not None:
         return job.uid in entry.uids
-    return job.marker == marker_of(entry.pid)
+    return job.marker == marker_of(entry.pid) or _is_inside(entry.pid, job.root)
+
+
+def _is_inside(pid: int, root: str) -> bool:
+    """Whether a process is in the job's folder: a daemon may have cleared its environment."""
+    try:
+        folder = os.readlink(f"/proc/{pid}/cwd")
+    except OSError:
+        return False
+    return bool(root) and (folder == root or folder.startswith(f"{root}/"))
 
 
 def marker_of(pid: int) -> str | None:

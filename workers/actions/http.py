@@ -43,10 +43,10 @@ async def _send(call: ActionCall) -> tuple[int, str]:
         raise ActionFailed(f"Input 'url' is not valid: {error}.") from None
     if url.scheme not in ("http", "https") or not url.host:
         raise ActionFailed("Input 'url' must begin with http:// or https:// and name a host.")
+    headers = httpx.Headers(_headers(call.inputs.get("headers", "")))
     port = url.port or (443 if url.scheme == "https" else 80)
     allow = call.attempt.run.settings.allow_private_addresses
     address = await resolve(url.host, port, allow_private=allow)
-    headers = httpx.Headers(_headers(call.inputs.get("headers", "")))
     headers.setdefault("Host", url.netloc.decode("ascii"))
     request = httpx.Request(
         call.inputs["method"].strip().upper(),

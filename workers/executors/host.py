@@ -36,7 +36,6 @@ class HostExecutor:
         self.accounts = Accounts() if isolate and os.geteuid() == 0 else None
         search = path or os.environ.get("PATH", os.defpath)
         self.search_path = passable(search) if self.accounts else search
-        self.sandboxes: set[HostSandbox] = set()
         self._setpriv = shutil.which("setpriv")
         if self.accounts and self._setpriv is None:
             raise CannotStart(
@@ -70,9 +69,7 @@ class HostExecutor:
         )
         if self.guard is not None:
             self.guard.watch(guarded)
-        sandbox = HostSandbox(self, guarded, paths, account)
-        self.sandboxes.add(sandbox)
-        return sandbox
+        return HostSandbox(self, guarded, paths, account)
 
     def prefix(self, account: Account | None) -> tuple[str, ...]:
         """What goes before a command so that it runs as `account`."""
@@ -83,7 +80,6 @@ class HostExecutor:
 
     def closed(self, sandbox: HostSandbox) -> None:
         """The sandbox has no process and no folder any more."""
-        self.sandboxes.discard(sandbox)
         if self.guard is not None:
             self.guard.done(sandbox.marker)
         self._give_back(sandbox.account)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from workers.executors.base import Account, CannotStart, Command, JobPaths
 from workers.executors.process import HostProcess
-from workers.guard_process import MARKER_VARIABLE, kill_pass, members, processes
+from workers.guard_process import MARKER_VARIABLE, kill_pass, members
 from workers.guard_process import Job as GuardedJob
 
 if TYPE_CHECKING:
@@ -170,26 +170,8 @@ class HostSandbox:
         # Nothing tells when processes end that are not this process's children.
         while not kill_pass(self._guarded):  # noqa: ASYNC110
             await asyncio.sleep(KILL_POLL_S)
-        if self.account is None and len(self._executor.sandboxes) == 1:
-            self._kill_strays()
         for entry in members(self._guarded):
             if entry.dead and entry.pid not in self._own:
-                reap(entry.pid)
-
-    def _kill_strays(self) -> None:
-        """Kill daemons that also cleared their environment.
-
-        Not as root only where they come from tells whose they are: this process inherited them
-        (it is the subreaper), it did not start them, and no other job is open here.
-        """
-        guard = self._executor.guard
-        ours = {os.getpid(), guard.pid if guard else 0, *self._own}
-        session = os.getsid(0)
-        for entry in processes():
-            if entry.parent == os.getpid() and entry.session != session and entry.pid not in ours:
-                stray = GuardedJob(self.marker, None, "", group=entry.group)
-                while not entry.dead and not kill_pass(stray):
-                    pass
                 reap(entry.pid)
 
     def _find(self, command: Command) -> str:

@@ -28,6 +28,15 @@ def executor(work_root: Path) -> Iterator[HostExecutor]:
     executor.close()
 
 
+@pytest.fixture(params=["own account", "same account"])
+def any_bench(work_root: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """Both ways to run: with an account per job, and as the worker's own account."""
+    harden_this_process()
+    executor = HostExecutor(work_root, isolate=request.param == "own account")
+    yield Bench(executor)
+    executor.close()
+
+
 @pytest.fixture
 def bench(executor: HostExecutor) -> Bench:
     return Bench(executor)

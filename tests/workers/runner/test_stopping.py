@@ -8,7 +8,7 @@ import pytest
 
 from app.engine.states import JobStatus
 from tests.workers.runner.memory import NAP, Bench, steps
-from workers.guard_process import MARKER_VARIABLE, marker_of, processes
+from workers.guard_process import MARKER_VARIABLE, processes
 from workers.runner.ports import Replaced
 from workers.runner.settings import RunnerSettings
 
@@ -17,6 +17,7 @@ ESCAPES = """
 setsid sleep 600 &
 nohup sleep 600 >/dev/null 2>&1 &
 ( ( sleep 600 & ) & )
+env -i /usr/bin/setsid /bin/sleep 600 >/dev/null 2>&1 &
 setsid sh -c 'trap "" TERM HUP; sleep 600' >/dev/null 2>&1 &
 python3 -c 'import os,time
 if os.fork(): os._exit(0)
@@ -28,12 +29,8 @@ echo started
 
 
 def survivors() -> list[int]:
-    """Processes of any job of this test process that still live; they carry a marker."""
-    return [
-        entry.pid
-        for entry in processes()
-        if not entry.dead and _is_napping(entry.pid) and marker_of(entry.pid)
-    ]
+    """Processes of any job of this test process that still live."""
+    return [entry.pid for entry in processes() if not entry.dead and _is_napping(entry.pid)]
 
 
 def _is_napping(pid: int) -> bool:
@@ -162,17 +159,17 @@ async def test_time_out_of_the_job(bench: Bench) -> None:
     assert bench.store.statuses() == ["timed_out", "skipped", "success"]
 
 
-async def test_nothing_survives_the_job(bench: Bench) -> None:
-    result = await bench.run(steps(ESCAPES))
+async def test_nothing_survives_the_job(any_bench: Bench) -> None:
+    result = await any_bench.run(steps(ESCAPES))
     assert result.status is JobStatus.SUCCESS
-    assert bench.store.text(0) == "started\n"
+    assert any_bench.store.text(0) == "started\n"
     assert not survivors()
 
 
-async def test_nothing_survives_a_cancel(bench: Bench) -> None:
-    task = bench.start(steps(f"{ESCAPES}\nsleep NAP"))
-    await bench.store.until("started")
-    bench.cancel.request()
+async def test_nothing_survives_a_cancel(any_bench: Bench) -> None:
+    task = any_bench.start(steps(f"{ESCAPES}\nsleep NAP"))
+    await any_bench.store.until("started")
+    any_bench.cancel.request()
     await task
     assert not survivors()
 

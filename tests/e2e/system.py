@@ -117,6 +117,7 @@ class System:
 
     async def prepare(self) -> None:
         """Tables, an administrator with a token, a project."""
+        self.settings.data.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         await upgrade(self.settings.database_url)
         database = self.open_database()
         make = Factory(database)

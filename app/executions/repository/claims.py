@@ -184,17 +184,20 @@ class ClaimRepository:
         statement = select(Job).where(Job.id == job_id).execution_options(populate_existing=True)
         return (await self._session.execute(statement)).scalar_one()
 
-    async def needed(self, job: Job) -> list[Job]:
-        """The jobs that this one needs, in order of creation."""
-        if not job.needs:
+    async def needed(self, job: Job, scope: str | None) -> list[Job]:
+        """The jobs that this one needs, and the call that it is inside of, in order of creation.
+
+        Parameters: `scope` is the key of that call, None in the pipeline's own file.
+        """
+        if not job.needs and scope is None:
             return []
+        inside = Job.parent.is_(None) if scope is None else Job.parent == scope
+        wanted = inside & Job.job_id.in_(job.needs)
+        if scope is not None:
+            wanted = wanted | (Job.key == scope)
         statement = (
             select(Job)
-            .where(
-                Job.execution_id == job.execution_id,
-                Job.job_id.in_(job.needs),
-                Job.parent.is_(None) if job.parent is None else Job.parent == job.parent,
-            )
+            .where(Job.execution_id == job.execution_id, Job.id != job.id, wanted)
             .order_by(Job.position)
         )
         return list((await self._session.execute(statement)).scalars())

@@ -13,7 +13,7 @@ from typing import Any
 from app.core.clock import new_id
 from app.core.db import AsyncSession, Database
 from app.engine.definition import Definition, Job, Step
-from app.engine.machine import job_contexts
+from app.engine.machine import job_contexts, scope_of
 from app.engine.machine.types import JobClaimed, Snapshot
 from app.engine.states import StepStatus
 from app.executions.interpreter import Locked, apply_claim
@@ -95,7 +95,7 @@ async def claim(
 async def _partial(
     session: AsyncSession, execution: Execution, job: JobRow, now: datetime
 ) -> Locked:
-    needed = await ClaimRepository(session).needed(job)
+    needed = await ClaimRepository(session).needed(job, scope_of(node_of(job)))
     return await with_files(session, execution, [*needed, job], now=now, max_worker_lost=0)
 
 

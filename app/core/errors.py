@@ -1,4 +1,4 @@
-"""Errors with an HTTP status and a stable code: what the API shows as problem details (RFC 9457)."""
+"""Errors with a status and a stable code: shown as problem details (RFC 9457)."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar

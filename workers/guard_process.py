@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 LOWEST_UID = 1000
+_KERNEL_THREADS = 2
 MARKER_VARIABLE = "ANSFLOW_JOB_MARKER"
 _MARKER_PREFIX = f"{MARKER_VARIABLE}=".encode()
 _STATUS = re.compile(
@@ -66,11 +67,32 @@ def processes() -> Iterator[Entry]:
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
-        status = _read(f"/proc/{name}/status", 4096)
-        found = _STATUS.search(status)
-        if found is None or found[2] == b"2":
-            continue
-        yield Entry(int(name), found)
+        entry = process(int(name))
+        if entry is not None and entry.parent != _KERNEL_THREADS:
+            yield entry
+
+
+def process(pid: int) -> Entry | None:
+    """One process, if it is there."""
+    found = _STATUS.search(_read(f"/proc/{pid}/status", 4096))
+    return None if found is None else Entry(pid, found)
+
+
+def children() -> list[int]:
+    """The children of this process: what it started, and the orphans that it inherited.
+
+    Every process of a job is one of them or descends from one that is of the job, too. Where the
+    kernel does not keep this list it is read from the processes.
+    """
+    own = f"/proc/{os.getpid()}/task"
+    try:
+        found: list[int] = []
+        for thread in os.listdir(own):
+            with open(f"{own}/{thread}/children", "rb", 0) as file:
+                found += map(int, file.read().split())
+    except OSError:
+        return [entry.pid for entry in processes() if entry.parent == os.getpid()]
+    return found
 
 
 def members(job: Job, seen: Iterable[Entry] | None = None) -> list[Entry]:
@@ -78,7 +100,7 @@ def members(job: Job, seen: Iterable[Entry] | None = None) -> list[Entry]:
     entries = {entry.pid: entry for entry in (processes() if seen is None else seen)}
     own = os.getpid()
     entries.pop(own, None)
-    found = {pid for pid, entry in entries.items() if _belongs(job, entry)}
+    found = {pid for pid, entry in entries.items() if belongs(job, entry)}
     children: dict[int, list[int]] = {}
     for pid, entry in entries.items():
         children.setdefault(entry.parent, []).append(pid)
@@ -111,7 +133,8 @@ def kill_pass(job: Job) -> bool:
     return not stopped
 
 
-def _belongs(job: Job, entry: Entry) -> bool:
+def belongs(job: Job, entry: Entry) -> bool:
+    """Whether a process is one of this job by itself, whatever its parents are."""
     # The group also finds a process of root that is about to become the job's account.
     if job.group is not None and entry.group == job.group:
         return True

@@ -18,6 +18,7 @@ from workers.guard_process import Job as GuardedJob
 
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_GET_CHILD_SUBREAPER = 37
 
 
 class HostExecutor:
@@ -35,6 +36,7 @@ class HostExecutor:
         self.guard = guard
         self.accounts = Accounts() if isolate and os.geteuid() == 0 else None
         search = path or os.environ.get("PATH", os.defpath)
+        self.inherits_orphans = _inherits_orphans()
         self.search_path = passable(search) if self.accounts else search
         self._setpriv = shutil.which("setpriv")
         if self.accounts and self._setpriv is None:
@@ -104,6 +106,14 @@ def harden_this_process() -> None:
     for option, value in ((_PR_SET_DUMPABLE, 0), (_PR_SET_CHILD_SUBREAPER, 1)):
         if libc.prctl(option, value, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), f"prctl({option})")
+
+
+def _inherits_orphans() -> bool:
+    value = ctypes.c_int()
+    libc = ctypes.CDLL(None, use_errno=True)
+    return (
+        libc.prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(value), 0, 0, 0) == 0 and value.value == 1
+    )
 
 
 def passable(search_path: str) -> str:

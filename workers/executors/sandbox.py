@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from workers.executors.base import Account, CannotStart, Command, JobPaths
 from workers.executors.process import HostProcess
-from workers.guard_process import MARKER_VARIABLE, kill_pass, members
+from workers.guard_process import MARKER_VARIABLE, belongs, children, kill_pass, members, process
 from workers.guard_process import Job as GuardedJob
 
 if TYPE_CHECKING:
@@ -99,8 +99,9 @@ class HostSandbox:
         try:
             if self.account:
                 os.fchown(descriptor, self.account.uid, self.account.gid)
-            with open(descriptor, "wb", closefd=False) as file:
-                file.write(content)
+            written = 0
+            while written < len(content):
+                written += os.write(descriptor, content[written:])
         finally:
             os.close(descriptor)
         return path
@@ -157,8 +158,8 @@ class HostSandbox:
     async def close(self) -> None:
         """See `executors.base.Sandbox.close`."""
         await self._kill_all()
-        for process in self._started:
-            process.release()
+        for started in self._started:
+            started.release()
         if self._guarded.keep:
             _open_to_owner(self.paths)
         else:
@@ -167,12 +168,18 @@ class HostSandbox:
 
     async def _kill_all(self) -> None:
         """Also what left its group, its session and its parents."""
+        if self._executor.inherits_orphans and not any(map(self._is_own, children())):
+            return
         # Nothing tells when processes end that are not this process's children.
         while not kill_pass(self._guarded):  # noqa: ASYNC110
             await asyncio.sleep(KILL_POLL_S)
         for entry in members(self._guarded):
             if entry.dead and entry.pid not in self._own:
                 reap(entry.pid)
+
+    def _is_own(self, pid: int) -> bool:
+        entry = process(pid)
+        return entry is not None and belongs(self._guarded, entry)
 
     def _find(self, command: Command) -> str:
         name = command.argv[0]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from workers.executors.base import Sandbox
 
-MAX_FILE_BYTES = 10 << 20
+MAX_FILE_BYTES = 1 << 20
 MAX_SUMMARY_BYTES = 1 << 20
 FILES: Mapping[str, str] = {
     "GITHUB_ENV": "set_env",
@@ -44,6 +44,14 @@ def make_files(sandbox: Sandbox, suffix: str) -> dict[str, Path]:
     return {
         variable: sandbox.write_file(f"{name}_{suffix}", b"") for variable, name in FILES.items()
     }
+
+
+def are_empty(files: Mapping[str, Path]) -> bool:
+    """Whether nothing was written into any of them; most commands write nothing."""
+    try:
+        return all(path.lstat().st_size == 0 for path in files.values())
+    except OSError:
+        return False
 
 
 def read_files(sandbox: Sandbox, files: Mapping[str, Path]) -> FileCommands:

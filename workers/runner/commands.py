@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.engine.states import StepStatus
 from workers.executors.base import CannotStart, Command, Process
-from workers.runner.command_files import FileCommands, make_files, read_files
+from workers.runner.command_files import FileCommands, are_empty, make_files, read_files
 from workers.runner.environment import with_files
 from workers.runner.logsink import StepLog
 from workers.runner.run import SUCCEEDED, Attempt, Ended
@@ -36,7 +36,7 @@ async def run_command(
     Parameters: `env` is that of the step; the job's and the runner's variables are added.
     """
     run = attempt.run
-    files = make_files(run.sandbox, str(run.next_file()))
+    files = run.untouched_files or make_files(run.sandbox, str(run.next_file()))
     variables = run.process_env(env)
     with_files(variables, files)
     try:
@@ -45,9 +45,9 @@ async def run_command(
         await attempt.log.note(f"##[error]{error}")
         return Ended(StepStatus.FAILURE, None, str(error))
     ended = await watch(attempt, process)
-    errors = _apply(attempt, read_files(run.sandbox, files), effects)
-    for path in files.values():
-        path.unlink(missing_ok=True)
+    run.untouched_files = files if are_empty(files) else {}
+    written = FileCommands() if run.untouched_files else read_files(run.sandbox, files)
+    errors = _apply(attempt, written, effects)
     for message in errors:
         await attempt.log.note(f"##[error]{message}")
     if errors and ended.status is StepStatus.SUCCESS:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from app.engine.states import StepStatus
 from workers.executors.base import Sandbox
@@ -55,6 +56,8 @@ class JobRun:
     annotations: list[Annotation] = field(default_factory=list)
     posts: list["Post"] = field(default_factory=list)
     first_failure: str | None = None
+    untouched_files: dict[str, Path] = field(default_factory=dict)
+    """The environment files of the last command, when it wrote nothing into them."""
     files_made: int = 0
 
     def process_env(self, env: Mapping[str, str]) -> dict[str, str]:

@@ -74,7 +74,7 @@ async def job_answer(
     if window.follow:
         _resume(follower, log, window)
         return _stream(follow_job(follower, job_id))
-    return JobLogPage(parts=_parts(log), **await _page(session, log, window))
+    return await lines_page(session, log, window)
 
 
 async def execution_answer(
@@ -85,7 +85,7 @@ async def execution_answer(
         in_order = replace(log, parts=await parts_as_followed(session, execution_id))
         _resume(follower, in_order, window)
         return _stream(follow_execution(follower, execution_id))
-    return JobLogPage(parts=_parts(log), **await _page(session, log, window))
+    return await lines_page(session, log, window)
 
 
 def _stream(frames: AsyncIterator[bytes]) -> Response:
@@ -136,6 +136,12 @@ def _start(log: Log, from_line: str | None) -> LogPosition:
     return LogPosition(position.part, max(1, position.line))
 
 
+async def lines_page(session: ReadSession, log: Log, window: Window) -> JobLogPage:
+    """A page of several steps."""
+    parts = [LogPart.model_validate(part) for part in log.parts]
+    return JobLogPage(parts=parts, **await _page(session, log, window))
+
+
 async def _page(session: ReadSession, log: Log, window: Window) -> dict[str, Any]:
     start = _start(log, window.from_line)
     found = await read_lines(session, log.parts, start, limit=window.limit)
@@ -144,10 +150,6 @@ async def _page(session: ReadSession, log: Log, window: Window) -> dict[str, Any
         "next": found.next and found.next.text(log.parts),
         "ended": log.ended,
     }
-
-
-def _parts(log: Log) -> list[LogPart]:
-    return [LogPart.model_validate(part) for part in log.parts if part.may_have_lines]
 
 
 def _line(part: Part, line: Line) -> LogLine:

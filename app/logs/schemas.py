@@ -25,14 +25,20 @@ class LogLine(Output):
 class LogPart(Output):
     """The log of one step try, as a whole."""
 
-    step_id: uuid.UUID
-    job_id: uuid.UUID
+    step_id: uuid.UUID = Field(description="Id of this try")
+    job_id: uuid.UUID = Field(description="Id of its job")
     job_key: str = Field(description="Unique in the execution: `build`, `test[0]`")
     attempt: int = Field(description="Attempt of the job")
     index: int = Field(description="Index of the step in its job, from 0")
     try_number: int = Field(description="Try of the step within the attempt")
-    name: str
-    status: StepStatus
+    name: str = Field(description="Name, or what it runs")
+    status: StepStatus = Field(description="State of the step")
+    outcome: str | None = Field(description="Result before `continue-on-error`")
+    conclusion: str | None = Field(description="Result after `continue-on-error`")
+    exit_code: int | None = Field(description="Of its process; negative: the signal")
+    reason: str | None = Field(description="Why it was skipped, cancelled or failed")
+    started_at: datetime | None = Field(description="When its process started")
+    finished_at: datetime | None = Field(description="When it ended")
     lines: int | None = Field(description="Known once the step ended")
     bytes: int | None = Field(description="Size of `.txt`, known once the step ended")
     sha256: str | None = Field(description="Of exactly the bytes of `.txt`, once the step ended")
@@ -44,7 +50,7 @@ class LogPart(Output):
 class LogPage(Output):
     """Consecutive lines; fewer than `limit` when they are long."""
 
-    lines: list[LogLine]
+    lines: list[LogLine] = Field(description="In order of the steps, then of their numbers")
     next: str | None = Field(
         description="Send it as `from_line` to go on; null at the end of what is stored"
     )
@@ -54,10 +60,10 @@ class LogPage(Output):
 class StepLogPage(LogPage):
     """Lines of one step try."""
 
-    part: LogPart
+    part: LogPart = Field(description="The step")
 
 
 class JobLogPage(LogPage):
     """Lines of several steps."""
 
-    parts: list[LogPart] = Field(description="The steps with a log, in order")
+    parts: list[LogPart] = Field(description="The steps, in the order they run")

@@ -20,6 +20,8 @@ from app.events import EventBus, LocalBus, RedisBus, bind
 from app.jobs.depths import Depths, RabbitDepths
 from app.jobs.publisher import Publisher, RabbitPublisher
 from app.jobs.relay import Relay
+from app.realtime.entry import Realtime, RealtimeSockets
+from app.realtime.opening import open_realtime
 from app.settings import Mode, Settings
 
 HEADERS = {
@@ -55,6 +57,7 @@ class Runtime:
     authenticator: Authenticator
     depths: Depths | None
     relay: Relay | None
+    realtime: Realtime
 
 
 def create_app(settings: Settings, *, embedded: EmbeddedParts | None = None) -> FastAPI:
@@ -91,6 +94,8 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(openapi.ViewerPolicy)
     app.add_middleware(SecurityHeaders, headers=HEADERS)
     app.add_middleware(RequestContext)
+    # Outermost: the layers inside wrap `send`, and these sockets write to the transport itself.
+    app.add_middleware(RealtimeSockets)
 
 
 @asynccontextmanager
@@ -117,7 +122,10 @@ async def _open(
     bind(events, database)
     depths, relay = _open_queues(settings, embedded, database, stack)
     authenticator = Authenticator(database, session_idle_s=settings.security.session_idle_s)
-    return Runtime(settings, database, redis, events, authenticator, depths, relay)
+    realtime = await stack.enter_async_context(
+        open_realtime(settings, database, namespaces=redis, bus=events)
+    )
+    return Runtime(settings, database, redis, events, authenticator, depths, relay, realtime)
 
 
 def _redis_options(settings: Settings) -> RedisOptions:

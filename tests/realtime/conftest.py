@@ -6,7 +6,6 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,13 +13,12 @@ import uvicorn
 from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection, connect
 
-from app.auth.authentication import Authenticator
 from app.core.db import Database
 from app.events import EventBus
-from app.events.opening import open_bus
-from app.realtime.entry import Realtime, RealtimeSockets
-from app.realtime.opening import open_realtime
+from app.main import create_app
+from app.realtime.entry import Realtime
 from app.settings import Settings
+from tests.fixtures.application import Started
 
 
 @dataclass
@@ -59,28 +57,16 @@ StartServer = Callable[[], Awaitable[Server]]
 
 
 @pytest.fixture
-async def start_server(settings: Settings, database: Database) -> AsyncIterator[StartServer]:
+async def start_server(settings: Settings) -> AsyncIterator[StartServer]:
     """Starts a server; several of them share database and bus as processes do."""
     async with AsyncExitStack() as stack:
 
         async def start() -> Server:
-            # Each has its own database object: the bus is bound to that.
-            own = Database(database.engine.url.render_as_string(hide_password=False))
-            stack.push_async_callback(own.close)
-            connected = await stack.enter_async_context(open_bus(settings, own))
-            realtime = await stack.enter_async_context(
-                open_realtime(settings, own, namespaces=connected.namespaces, bus=connected.bus)
-            )
-            app = FastAPI()
-            app.add_middleware(RealtimeSockets)
-            app.state.runtime = SimpleNamespace(
-                settings=settings,
-                database=own,
-                realtime=realtime,
-                authenticator=Authenticator(own, session_idle_s=settings.security.session_idle_s),
-            )
+            app = create_app(settings)
+            await stack.enter_async_context(Started(app))
             address = await _listen(app, stack)
-            return Server(address, realtime, connected.bus, own)
+            runtime = app.state.runtime
+            return Server(address, runtime.realtime, runtime.events, runtime.database)
 
         yield start
 
@@ -110,9 +96,12 @@ async def _listen(app: FastAPI, stack: AsyncExitStack) -> str:
 
 
 @pytest.fixture
-async def server(start_server: StartServer) -> Server:
+async def server(application: FastAPI) -> AsyncIterator[Server]:
     """One server."""
-    return await start_server()
+    async with AsyncExitStack() as stack:
+        address = await _listen(application, stack)
+        runtime = application.state.runtime
+        yield Server(address, runtime.realtime, runtime.events, runtime.database)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ They go forward only: what is to be taken back is taken back by a new revision.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from alembic import command
@@ -33,14 +34,19 @@ def config() -> Config:
     return made
 
 
+@lru_cache(maxsize=1)
 def head() -> str | None:
     """The newest revision that this code knows."""
     return ScriptDirectory.from_config(config()).get_current_head()
 
 
 async def current(database: Database) -> str | None:
-    """The revision that a database is at; None when it has none."""
-    async with database.engine.connect() as connection:
+    """The revision that a database is at; None when it has none.
+
+    Raises: Unavailable when the database cannot be reached.
+    """
+    async with database.read() as session:
+        connection = await session.connection()
         return await connection.run_sync(_current)
 
 

@@ -1,8 +1,44 @@
 """Every error of the API is a problem document (RFC 9457)."""
 
 import httpx
+import pytest
+
+from tests.fixtures.answers import assert_problem
 
 
 async def test_an_unknown_path_is_not_found(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/api/v1/nothing")
-    assert answer.status_code == 404
+    assert_problem(await client.get("/api/v1/nothing"), 404, "not_found")
+
+
+async def test_a_wrong_method_names_the_right_ones(client: httpx.AsyncClient) -> None:
+    answer = await client.put("/api/v1/auth/login")
+    assert_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == "POST"
+
+
+async def test_everything_wrong_is_named_at_once(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/api/v1/auth/login", json={"nmae": "x"})
+    problem = assert_problem(answer, 422, "invalid")
+    places = {tuple(each["location"]) for each in problem["errors"]}
+    assert places == {("body", "name"), ("body", "password"), ("body", "nmae")}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff", b"[]", b"null", b"[" * 100_000, b'{"name": "\\ud800", "password": "x"}'],
+    ids=["empty", "cut", "not utf-8", "list", "null", "deep", "surrogate"],
+)
+async def test_a_malformed_body_is_refused(client: httpx.AsyncClient, content: bytes) -> None:
+    answer = await client.post(
+        "/api/v1/auth/login", content=content, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code in (400, 422)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=101", "limit=x", "after=nonsense", "member=perhaps"]
+)
+async def test_a_malformed_query_is_refused(client: httpx.AsyncClient, query: str) -> None:
+    problem = assert_problem(await client.get(f"/api/v1/projects?{query}"), 422, "invalid")
+    assert problem["errors"][0]["location"] == ["query", query.split("=")[0]]

@@ -55,6 +55,7 @@ class TestDatabase:
         found = body(await client.get(DETAILED), 503)
         assert found["components"]["database"]["status"] == "down"
         assert "127.0.0.1" not in str(found)
+        await away.close()
 
     async def test_tables_of_another_version_are_not_ready(
         self, client: httpx.AsyncClient, database: Database

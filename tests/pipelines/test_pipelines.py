@@ -10,8 +10,9 @@ from tests.fixtures.answers import assert_problem, body
 from tests.fixtures.application import Queries
 from tests.fixtures.factories import SOURCE, Factory, SignIn
 
+PATH = "./.ansflow/called.yml"
 OTHER = "steps:\n  - run: echo other\n"
-CALLER = "jobs:\n  call:\n    uses: ./.ansflow/called.yml\n"
+CALLER = f"jobs:\n  call:\n    uses: {PATH}\n"
 CALLED = "on: workflow_call\njobs:\n  one:\n    runs-on: x\n    steps: [{run: echo}]\n"
 
 
@@ -80,28 +81,24 @@ class TestCreate:
 
 class TestCalledFiles:
     async def test_they_are_stored_with_the_version(self, alice: httpx.AsyncClient) -> None:
-        made = body(
-            await create(alice, source=CALLER, files={"./.ansflow/called.yml": CALLED}), 201
-        )
+        made = body(await create(alice, source=CALLER, files={PATH: CALLED}), 201)
         version = body(await alice.get(f"/api/v1/pipelines/{made['id']}/versions/1"))
-        assert version["files"] == {"./.ansflow/called.yml": CALLED}
+        assert version["files"] == {PATH: CALLED}
 
     async def test_a_missing_one_is_refused(self, alice: httpx.AsyncClient) -> None:
         problem = assert_problem(await create(alice, source=CALLER), 422, "invalid_pipeline")
-        assert "./.ansflow/called.yml" in problem["detail"]
+        assert PATH in problem["detail"]
 
     async def test_a_wrong_one_is_refused_by_its_name(self, alice: httpx.AsyncClient) -> None:
-        answer = await create(
-            alice, source=CALLER, files={"./.ansflow/called.yml": "nonsense: 1\n"}
-        )
+        answer = await create(alice, source=CALLER, files={PATH: "nonsense: 1\n"})
         problem = assert_problem(answer, 422, "invalid_pipeline")
-        assert {each["path"] for each in problem["errors"]} == {"./.ansflow/called.yml"}
+        assert {each["path"] for each in problem["errors"]} == {PATH}
 
     async def test_a_circle_is_refused(self, alice: httpx.AsyncClient) -> None:
         circle = "on: workflow_call\n" + CALLER
-        answer = await create(alice, source=CALLER, files={"./.ansflow/called.yml": circle})
+        answer = await create(alice, source=CALLER, files={PATH: circle})
         problem = assert_problem(answer, 422, "invalid_pipeline")
-        assert problem["errors"][0]["path"] == "./.ansflow/called.yml"
+        assert problem["errors"][0]["path"] == PATH
         assert problem["errors"][0]["code"] == "invalid_call"
 
     @pytest.mark.parametrize("path", ["called.yml", "/etc/passwd", "./", "./a\nb"])
@@ -128,7 +125,7 @@ class TestSave:
 
     async def test_other_called_files_are_other_content(self, alice: httpx.AsyncClient) -> None:
         path = await pipeline_path(alice)
-        given = {"source": SOURCE, "files": {"./.ansflow/called.yml": CALLED}}
+        given = {"source": SOURCE, "files": {PATH: CALLED}}
         assert body(await alice.post(f"{path}/versions", json=given))["number"] == 2
 
     async def test_notices_come_with_the_answer(self, alice: httpx.AsyncClient) -> None:

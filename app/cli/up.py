@@ -17,6 +17,8 @@ import uvicorn
 from app.auth.service.bootstrap import FirstLogin, ensure_administrator
 from app.cli.configuration import load_settings
 from app.cli.errors import INVALID, CommandFailed
+from app.cli.local import LocalSystem
+from app.cli.samples import run_samples
 from app.cli.serve import tell_login
 from app.cli.serving import OPTIONS
 from app.core import migrate
@@ -102,6 +104,9 @@ def _serve(
         database: Database = app.state.runtime.database
         login = await ensure_administrator(database)
         _tell(settings, listener, login)
+        if login is not None and examples:
+            system = LocalSystem(database, app.state.runtime.events)
+            await run_samples(system, user_name=login.name)
 
     server = _Server(uvicorn.Config(app, **OPTIONS), begun)
     server.run(sockets=[listener])

@@ -33,6 +33,11 @@ class Accounts:
         """The descriptors that the guard has to hold."""
         return tuple(self._locks)
 
+    @property
+    def left(self) -> int:
+        """How many more jobs can run at once."""
+        return len(self._free)
+
     def take(self) -> Account:
         """An account that no running job has.
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from workers.executors.accounts import Accounts
 from workers.executors.base import Account, CannotStart, SandboxRequest
-from workers.executors.sandbox import HostSandbox, make_folders
+from workers.executors.folders import make_folders
+from workers.executors.sandbox import HostSandbox
 from workers.guard import Guard
 from workers.guard_process import Job as GuardedJob
 
@@ -22,7 +23,7 @@ _PR_GET_CHILD_SUBREAPER = 37
 
 
 class HostExecutor:
-    """See `executors.base.Executor`.
+    """See `executors.base.Executor`. Also hardens this process (`harden_this_process`).
 
     Parameters: `work_root` is the folder that gets one folder per job; every account must be able
     to pass through it. `isolate` False keeps the worker's own account even as root. `path` is the
@@ -32,6 +33,7 @@ class HostExecutor:
     def __init__(
         self, work_root: Path, *, isolate: bool = True, guard: Guard | None = None, path: str = ""
     ) -> None:
+        harden_this_process()
         self.work_root = work_root
         self.guard = guard
         self.accounts = Accounts() if isolate and os.geteuid() == 0 else None

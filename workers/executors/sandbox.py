@@ -7,13 +7,13 @@ import fcntl
 import os
 import pwd
 import shutil
-import stat
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers.executors.base import Account, CannotStart, Command, JobPaths
+from workers.executors.folders import open_regular, write_new
 from workers.executors.process import HostProcess
 from workers.guard_process import MARKER_VARIABLE, belongs, children, kill_pass, members, process
 from workers.guard_process import Job as GuardedJob
@@ -93,18 +93,7 @@ class HostSandbox:
 
     def write_file(self, name: str, content: bytes) -> Path:
         """See `executors.base.Sandbox.write_file`."""
-        path = self.paths.commands / name
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(path, flags, 0o600)
-        try:
-            if self.account:
-                os.fchown(descriptor, self.account.uid, self.account.gid)
-            written = 0
-            while written < len(content):
-                written += os.write(descriptor, content[written:])
-        finally:
-            os.close(descriptor)
-        return path
+        return write_new(self.paths.commands / name, content, self.account)
 
     def read_file(self, path: Path, limit: int) -> bytes:
         """See `executors.base.Sandbox.read_file`."""
@@ -113,16 +102,7 @@ class HostSandbox:
 
     def open_file(self, path: Path) -> int:
         """See `executors.base.Sandbox.open_file`."""
-        # First a handle that opens nothing: a link of the job's could lead to any device.
-        handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        try:
-            status = os.fstat(handle)
-            foreign = self.account is not None and status.st_uid != self.account.uid
-            if foreign or not stat.S_ISREG(status.st_mode):
-                raise FileNotFoundError(errno.ENOENT, "Not a file of this job", str(path))
-            return os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
-        finally:
-            os.close(handle)
+        return open_regular(path, self.account)
 
     async def copy_in(self, source: Path, target: Path) -> None:
         """See `executors.base.Sandbox.copy_in`."""
@@ -210,29 +190,6 @@ def reap(pid: int) -> None:
     """Take the exit status of an orphan that this process inherited."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-
-
-def make_folders(work_root: Path, root: Path, account: Account | None) -> JobPaths:
-    """Make the folders of a job. `root` belongs to the worker, what the job may change to it."""
-    paths = JobPaths(
-        root, root / "work", root / "temp", root / "home", root / "tools", root / "commands"
-    )
-    if not work_root.is_dir():
-        work_root.mkdir(parents=True, mode=0o711)
-        work_root.chmod(0o711)
-    shutil.rmtree(root, ignore_errors=True)
-    root.mkdir(mode=0o700)
-    for folder in (paths.workspace, paths.temp, paths.home, paths.tools):
-        folder.mkdir(mode=0o700)
-        if account:
-            os.chown(folder, account.uid, account.gid)
-    paths.commands.mkdir(mode=0o700)
-    if account:
-        # The job passes through by its group and cannot list, add, replace or remove anything.
-        for folder in (root, paths.commands):
-            os.chown(folder, 0, account.gid)
-            folder.chmod(0o710)
-    return paths
 
 
 def _open_to_owner(paths: JobPaths) -> None:

@@ -65,6 +65,8 @@ async def run_job(
         try:
             run = _prepare(assignment, sandbox, marker, delivery, stopper, settings)
             result = await _run(run)
+        except OSError as error:
+            result = JobResult(JobStatus.FAILURE, f"The worker cannot run the job: {error}.")
         finally:
             await sandbox.close()
         if cancel.handing_back and stopper.over is Cause.FORCED:
@@ -103,17 +105,24 @@ def _prepare(
     fixed |= {"secrets": dict(assignment.secrets), "runner": runner}
     scope = Scope(fixed, github, sandbox, is_cancelled=lambda: stopper.cancelled is not None)
     base = {**inherited(settings.pass_on), **sandbox.account_variables}
+    masker = Masker()
+    short = [name for name, value in assignment.secrets.items() if not masker.add(value) and value]
     return JobRun(
         assignment,
         sandbox,
-        Masker(assignment.secrets.values()),
+        masker,
         delivery,
         stopper,
         settings,
         scope,
         base,
         fixed_variables(assignment, sandbox, marker, github, runner),
+        annotations=[Annotation(-1, "notice", _too_short(name)) for name in sorted(short)],
     )
+
+
+def _too_short(name: str) -> str:
+    return f"The secret {name} has less than 3 characters in a line and is not masked in logs."
 
 
 async def _run(run: JobRun) -> JobResult:

@@ -72,7 +72,10 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """An `::error::`, `::warning::` or `::notice::` of a step, already masked."""
+    """An `::error::`, `::warning::` or `::notice::` of a step, already masked.
+
+    `step_index` -1 means the job itself: something the runner found.
+    """
 
     step_index: int
     level: Level

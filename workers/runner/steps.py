@@ -137,6 +137,9 @@ async def _attempt(running: RunningStep) -> tuple[Ended, Effects]:
         )
     except EvaluationFailed as error:
         ended = Ended(StepStatus.FAILURE, None, str(error))
+    except OSError as error:
+        # A full disk above all; the worker lives, and so does what the log has so far.
+        ended = Ended(StepStatus.FAILURE, None, f"The worker cannot run the step: {error}.")
     if ended.status is StepStatus.TIMED_OUT and run.stopper.cancelled is None:
         minutes = await run.scope.text(step.timeout_minutes, "timeout-minutes", running.env)
         ended = replace(ended, reason=f"The time-out of {minutes} minutes was reached.")

@@ -9,7 +9,7 @@ import pytest
 
 from workers.executors.accounts import Accounts
 from workers.executors.base import CannotStart, Command, SandboxRequest
-from workers.executors.host import HostExecutor, harden_this_process, passable
+from workers.executors.host import HostExecutor, passable
 from workers.executors.sandbox import HostSandbox
 from workers.guard_process import MARKER_VARIABLE, Job
 
@@ -19,7 +19,6 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a job
 
 @pytest.fixture
 async def executor(work_root: Path) -> AsyncIterator[HostExecutor]:
-    harden_this_process()
     executor = HostExecutor(work_root)
     yield executor
     executor.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.core.clock import new_id
 from tests.workers.runner.memory import Bench
-from workers.executors.host import HostExecutor, harden_this_process
+from workers.executors.host import HostExecutor
 from workers.guard import Guard
 
 SCRIPT = """
@@ -35,7 +35,6 @@ def say(line: str) -> None:
 
 async def main() -> None:
     work, folder, beat_timeout_s, nap, *how = sys.argv[1:]
-    harden_this_process()
     executor = HostExecutor(Path(work))
     hold = executor.accounts.locks if executor.accounts else ()
     guard = Guard(Path(folder), new_id(), beat_timeout_s=float(beat_timeout_s), hold=hold)

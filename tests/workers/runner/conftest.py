@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.workers.runner.memory import Bench
-from workers.executors.host import HostExecutor, harden_this_process
+from workers.executors.host import HostExecutor
 
 
 @pytest.fixture
@@ -22,7 +22,6 @@ def work_root() -> Iterator[Path]:
 
 @pytest.fixture
 def executor(work_root: Path) -> Iterator[HostExecutor]:
-    harden_this_process()
     executor = HostExecutor(work_root)
     yield executor
     executor.close()
@@ -31,7 +30,6 @@ def executor(work_root: Path) -> Iterator[HostExecutor]:
 @pytest.fixture(params=["own account", "same account"])
 def any_bench(work_root: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
     """Both ways to run: with an account per job, and as the worker's own account."""
-    harden_this_process()
     executor = HostExecutor(work_root, isolate=request.param == "own account")
     yield Bench(executor)
     executor.close()

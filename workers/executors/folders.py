@@ -1,0 +1,69 @@
+"""The folders of a job, and files in them that the worker writes and reads safely."""
+
+import errno
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from workers.executors.base import Account, JobPaths
+
+
+def make_folders(work_root: Path, root: Path, account: Account | None) -> JobPaths:
+    """Make the folders of a job. `root` belongs to the worker, what the job may change to it."""
+    paths = JobPaths(
+        root, root / "work", root / "temp", root / "home", root / "tools", root / "commands"
+    )
+    if not work_root.is_dir():
+        work_root.mkdir(parents=True, mode=0o711)
+        work_root.chmod(0o711)
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(mode=0o700)
+    for folder in (paths.workspace, paths.temp, paths.home, paths.tools):
+        folder.mkdir(mode=0o700)
+        if account:
+            os.chown(folder, account.uid, account.gid)
+    paths.commands.mkdir(mode=0o700)
+    if account:
+        # The job passes through by its group and cannot list, add, replace or remove anything.
+        for folder in (root, paths.commands):
+            os.chown(folder, 0, account.gid)
+            folder.chmod(0o710)
+    return paths
+
+
+def write_new(path: Path, content: bytes, account: Account | None) -> Path:
+    """Make a file that belongs to `account`, where no file and no link is yet.
+
+    Raises:
+        OSError: it cannot be made, or not be written whole.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        if account:
+            os.fchown(descriptor, account.uid, account.gid)
+        written = 0
+        while written < len(content):
+            written += os.write(descriptor, content[written:])
+    finally:
+        os.close(descriptor)
+    return path
+
+
+def open_regular(path: Path, account: Account | None) -> int:
+    """Open a regular file for reading, of `account` if one is given, wherever links lead.
+
+    Raises:
+        OSError: it is not there, or not such a file.
+    """
+    # First a handle that opens nothing: a link of the job's could lead to any device.
+    handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        status = os.fstat(handle)
+        foreign = account is not None and status.st_uid != account.uid
+        if foreign or not stat.S_ISREG(status.st_mode):
+            raise FileNotFoundError(errno.ENOENT, "Not a file of this job", str(path))
+        return os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(handle)

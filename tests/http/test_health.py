@@ -48,7 +48,6 @@ class TestDatabase:
         self, client: httpx.AsyncClient, application: FastAPI
     ) -> None:
         away = Database("mysql+asyncmy://nobody@127.0.0.1:1/none", pool_size=1)
-        await application.state.runtime.database.close()
         application.state.runtime.database = away
         assert body(await client.get("/health/live"))["status"] == "ok"
         assert body(await client.get("/health/ready"), 503)["status"] == "down"

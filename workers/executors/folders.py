@@ -46,6 +46,9 @@ def write_new(path: Path, content: bytes, account: Account | None) -> Path:
         written = 0
         while written < len(content):
             written += os.write(descriptor, content[written:])
+    except OSError:
+        path.unlink()
+        raise
     finally:
         os.close(descriptor)
     return path

@@ -13,6 +13,7 @@ from app.auth.principals import Principal
 from app.core.dependencies import DatabaseOf, database_of
 from app.executions.errors import PipelineNotFound
 from app.executions.repository.reading import ExecutionRepository
+from app.projects.dependencies import guard
 from app.projects.rights import Action
 from app.projects.service.access import access
 from app.settings import Settings
@@ -73,9 +74,9 @@ async def cancellable_execution(
     return await _execution_for(connection, principal, execution_id, Action.EXECUTION_CANCEL)
 
 
-StartablePipeline = Annotated[uuid.UUID, Depends(startable_pipeline)]
-StartableExecution = Annotated[uuid.UUID, Depends(startable_execution)]
-CancellableExecution = Annotated[uuid.UUID, Depends(cancellable_execution)]
+StartablePipeline = Annotated[uuid.UUID, guard(startable_pipeline, Action.EXECUTION_START)]
+StartableExecution = Annotated[uuid.UUID, guard(startable_execution, Action.EXECUTION_START)]
+CancellableExecution = Annotated[uuid.UUID, guard(cancellable_execution, Action.EXECUTION_CANCEL)]
 
 
 @dataclass(frozen=True, slots=True)

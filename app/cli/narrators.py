@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 from app.cli.watching import Narrator
-from app.cli.wording import job_result, sign, step_result
+from app.cli.wording import job_result, sign, step_result, step_title
 from app.engine.states import JobStatus, StepStatus
 from app.executions.schemas import ExecutionDetail, JobDetail
 from app.logs.schemas import LogLine, LogPart
@@ -31,7 +31,7 @@ class PlainNarrator(Narrator):
         self._say(job, "running", f"runs again: attempt {job.attempt}")
 
     def step_began(self, job: JobDetail, step: LogPart) -> None:
-        self._say(job, "running", step.name)
+        self._say(job, "running", step_title(step))
 
     def step_ended(self, job: JobDetail, step: LogPart) -> None:
         status = step.status

@@ -59,18 +59,19 @@ def parse_request(
     *,
     event: str,
     payload: Path | None,
-    inputs: Sequence[str],
-    secrets: Sequence[str],
-    variables: Sequence[str],
-    ref: str | None,
-    workdir: Path,
-    job: str | None,
+    inputs: Sequence[str] = (),
+    secrets: Sequence[str] = (),
+    variables: Sequence[str] = (),
+    ref: str | None = None,
+    workdir: Path | None = None,
+    job: str | None = None,
 ) -> Request:
     """Read the file and check everything else.
 
     Raises: CommandFailed with exit code 2.
     """
     source, definition = valid_file(path)
+    workdir = workdir or Path()
     if not workdir.is_dir():
         raise CommandFailed(f"--workdir {workdir} is no folder", exit_code=INVALID)
     root = Path.cwd() if path == STANDARD_INPUT else repository_root(path)
@@ -84,7 +85,7 @@ def parse_request(
         inputs=pairs(inputs, "--input"),
         secrets=_secrets(secrets),
         variables=pairs(variables, "--var"),
-        ref=_full_ref(ref) or _git(workdir, "symbolic-ref", "--quiet", "HEAD"),
+        ref=full_ref(ref) if ref else _git(workdir, "symbolic-ref", "--quiet", "HEAD"),
         sha=_git(workdir, "rev-parse", "--verify", "--quiet", "HEAD"),
         workdir=workdir.resolve(),
         job=_known_job(definition, job),
@@ -179,8 +180,9 @@ def _known_job(definition: Definition, job: str | None) -> str | None:
     return job
 
 
-def _full_ref(ref: str | None) -> str | None:
-    return ref if ref is None or ref.startswith("refs/") else f"refs/heads/{ref}"
+def full_ref(ref: str) -> str:
+    """A full ref; a bare name is a branch."""
+    return ref if ref.startswith("refs/") else f"refs/heads/{ref}"
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

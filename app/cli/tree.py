@@ -8,7 +8,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from app.cli.watching import Narrator
-from app.cli.wording import seconds, sign, step_result
+from app.cli.wording import seconds, sign, step_result, step_title
 from app.engine.states import TERMINAL_JOB, JobStatus
 from app.executions.schemas import ExecutionDetail, JobDetail, StepRead
 from app.logs.schemas import LogLine, LogPart
@@ -54,7 +54,7 @@ class TreeNarrator(Narrator):
         self._say(job, "running", f"runs again: attempt {job.attempt}")
 
     def step_began(self, job: JobDetail, step: LogPart) -> None:
-        self._say(job, "running", step.name)
+        self._say(job, "running", step_title(step))
 
     def step_ended(self, job: JobDetail, step: LogPart) -> None:
         if step.status != "success" or step.outcome == "failure":

@@ -41,14 +41,14 @@ def seconds(begin: datetime | None, end: datetime | None) -> str:
     return f"{hours}h{minutes:02}m{rest:02}s" if hours else f"{minutes}m{rest:02}s"
 
 
+def step_title(step: LogPart) -> str:
+    """What a step is called; of another try which one."""
+    return f"{step.name} (try {step.try_number})" if step.try_number > 1 else step.name
+
+
 def step_result(step: LogPart) -> str:
     """How a step ended, and why, in one line."""
-    words = [step.name]
-    if step.try_number > 1:
-        words.append(f"(try {step.try_number})")
-    words.append(seconds(step.started_at, step.finished_at))
-    if step.status == "failure" and step.exit_code not in (None, 0):
-        words.append(f"exit code {step.exit_code}")
+    words = [step_title(step), seconds(step.started_at, step.finished_at)]
     if step.status != "success" and step.reason:
         words.append(f"({step.reason})")
     if step.outcome == "failure" and step.conclusion == "success":

@@ -260,7 +260,19 @@ def kill_until_empty(job: Job) -> None:
 def remove(job: Job) -> None:
     """Remove the folder of a job, unless it is to be kept."""
     if not job.keep:
-        shutil.rmtree(job.root, ignore_errors=True)
+        remove_tree(job.root)
+
+
+def remove_tree(root: str) -> None:
+    """Remove a folder with all that is in it, also folders that their owner closed."""
+    shutil.rmtree(root, ignore_errors=True)
+    if os.path.lexists(root):
+        for folder, folders, _ in os.walk(root):
+            for name in folders:
+                path = os.path.join(folder, name)
+                if not os.path.islink(path):
+                    os.chmod(path, 0o700)
+        shutil.rmtree(root, ignore_errors=True)
 
 
 def clean_up_after_the_dead(folder: str) -> None:

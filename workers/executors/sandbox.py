@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING
 from workers.executors.base import Account, CannotStart, Command, JobPaths
 from workers.executors.folders import open_regular, write_new
 from workers.executors.process import HostProcess
-from workers.guard_process import MARKER_VARIABLE, belongs, children, kill_pass, members, process
+from workers.guard_process import (
+    MARKER_VARIABLE,
+    belongs,
+    children,
+    kill_pass,
+    members,
+    process,
+    remove_tree,
+)
 from workers.guard_process import Job as GuardedJob
 
 if TYPE_CHECKING:
@@ -143,7 +151,7 @@ class HostSandbox:
         if self._guarded.keep:
             _open_to_owner(self.paths)
         else:
-            await asyncio.to_thread(shutil.rmtree, self.paths.root, ignore_errors=True)
+            await asyncio.to_thread(remove_tree, str(self.paths.root))
         self._executor.closed(self)
 
     async def _kill_all(self) -> None:

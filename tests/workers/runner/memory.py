@@ -46,8 +46,9 @@ class MemoryStore:
         self.batches += 1
         self._wake()
 
-    async def finish(self, result: JobResult) -> None:
+    async def finish(self, result: JobResult, updates: Sequence[StepUpdate] = ()) -> None:
         await self._check()
+        self.updates += updates
         self.result = result
 
     async def write(self, chunks: Sequence[Chunk]) -> None:

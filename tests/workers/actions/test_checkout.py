@@ -148,3 +148,46 @@ async def test_a_token_reaches_the_server_and_nothing_else(bench: Bench) -> None
     left = [path for path in root.rglob("*") if path.is_file()]
     assert left
     assert not [path for path in left if basic.encode() in path.read_bytes()]
+
+
+FAKE_SSH = r"""#!/bin/sh
+while [ "$1" != "git@example.org" ]; do
+  [ "$1" = -i ] && { stat -c %a "$2"; cat "$2"; echo "$2"; } >> "$HOME/ssh.log"
+  echo "$1" >> "$HOME/ssh.log"
+  shift
+done
+shift
+exec sh -c "$*"
+"""
+
+
+async def test_an_ssh_key_is_used_and_gone_afterwards(bench: Bench, repository: Path) -> None:
+    text = f"""
+on: push
+steps:
+  - run: |
+      mkdir bin; cat > bin/ssh <<'EOF'
+{"".join(f"      {line}" for line in FAKE_SSH.splitlines(keepends=True))}
+      EOF
+      chmod +x bin/ssh; mv bin "$HOME"; echo "$HOME/bin" >> "$GITHUB_PATH"
+  - uses: checkout
+    with:
+      repository: git@example.org:{repository}
+      ssh-key: ${{{{ secrets.KEY }}}}
+      ssh-known-hosts: example.org ssh-ed25519 AAAA
+      path: code
+  - run: |
+      cat "$HOME/ssh.log" code/two.txt code/.git/config
+      for file in $(grep -o '/[^ ]*_[0-9]*$' "$HOME/ssh.log"); do
+        if [ -e "$file" ]; then echo "left $file"; fi
+      done
+"""
+    result = await bench.run(text, secrets={"KEY": "-----BEGIN KEY-----\nabcdef\n"})
+    seen = bench.store.text(2)
+    assert result.status is JobStatus.SUCCESS, bench.store.text(1)
+    assert seen.startswith("600\n***\n***\n")
+    assert "StrictHostKeyChecking=yes" in seen
+    assert "two\n" in seen
+    assert "ssh_key" in seen.partition("two\n")[0]
+    assert "ssh_key" not in seen.partition("two\n")[2]
+    assert "left" not in seen

@@ -23,7 +23,7 @@ T = TypeVar("T")
 ReadSession = NewType("ReadSession", AsyncSession)
 """A session that never writes; mypy stops it from reaching a writing service."""
 
-__all__ = ["AsyncSession", "Database", "ReadSession", "after_commit", "is_unavailable"]
+__all__ = ["AsyncSession", "Database", "ReadSession", "Replay", "after_commit", "is_unavailable"]
 
 _REPLAYED = {1020, 1205, 1213}
 """MySQL errors: record has changed, lock wait time-out, deadlock."""
@@ -173,8 +173,14 @@ def _run_after_commit(session: AsyncSession) -> None:
         call()
 
 
+class Replay(Exception):
+    """Raised inside `transact`: what this transaction has read is no longer true."""
+
+
 def is_replayable(error: BaseException) -> bool:
     """True for errors after which the same transaction may well succeed."""
+    if isinstance(error, Replay):
+        return True
     if not isinstance(error, DBAPIError):
         return False
     return _number(error) in _REPLAYED or "database is locked" in str(error.orig)

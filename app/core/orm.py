@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
 
-from sqlalchemy import BINARY, DateTime, Dialect, LargeBinary, MetaData, String, Text
+from sqlalchemy import BINARY, DateTime, Dialect, LargeBinary, MetaData, String, Table, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -137,3 +137,10 @@ TABLE_OPTIONS = {
     "mariadb_charset": "utf8mb4",
     "mariadb_collate": "utf8mb4_bin",
 }
+
+
+def table_of(model: type[Base]) -> Table:
+    """The table of a model, for statements that need no unit of work."""
+    table = model.__table__
+    assert isinstance(table, Table)
+    return table

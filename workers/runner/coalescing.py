@@ -53,6 +53,7 @@ class Delivery:
         self._on_lost = on_lost
         self._chunks: deque[Chunk | Spooled] = deque()
         self._updates: dict[tuple[int, int], StepUpdate] = {}
+        self._held: dict[tuple[int, int], StepUpdate] = {}
         self._in_memory = 0
         self._away = False
         self._work = asyncio.Event()
@@ -78,11 +79,18 @@ class Delivery:
         self._in_memory += len(chunk.data)
         self._append(chunk)
 
-    def update(self, update: StepUpdate) -> None:
-        """Take the state of a step attempt; only the last one of a batch is written."""
+    def update(self, update: StepUpdate, *, hold: bool = False) -> None:
+        """Take the state of a step attempt; only the last one of a batch is written.
+
+        Parameters: `hold` keeps it for `finish`, which is about to come: one transaction less.
+        """
+        key = (update.index, update.attempt)
         # Taken out first: the order of a batch is that of the last changes.
-        self._updates.pop((update.index, update.attempt), None)
-        self._updates[update.index, update.attempt] = update
+        self._updates.pop(key, None)
+        if hold:
+            self._held[key] = update
+            return
+        self._updates[key] = update
         self._wake()
 
     async def finish(self, result: JobResult) -> None:
@@ -93,7 +101,7 @@ class Delivery:
         """
         await self._idle.wait()
         self._raise_if_lost()
-        await self._insist(partial(self._reporter.finish, result))
+        await self._insist(partial(self._reporter.finish, result, list(self._held.values())))
         self._raise_if_lost()
 
     async def close(self) -> None:

@@ -12,7 +12,7 @@ from app.core.db import Database
 from app.core.errors import Unavailable as DatabaseAway
 from app.engine.states import StepStatus
 from app.executions.service.claim import Claimed
-from app.executions.service.finish import finish, hand_back
+from app.executions.service.finish import declare_lost, finish, hand_back
 from app.executions.service.steps import StepRow, change_steps
 from app.logs.writing import ChunkRow, write_chunks
 from workers.runner.ports import Assignment, Chunk, JobResult, Replaced, StepUpdate, Unavailable
@@ -78,17 +78,30 @@ class ClaimHolder:
             raise Replaced
         self._stored |= {(row.index, row.try_number) for row in rows}
 
-    async def finish(self, result: JobResult) -> None:
+    async def finish(self, result: JobResult, updates: Sequence[StepUpdate] = ()) -> None:
         """See `Reporter.finish`."""
         try:
-            held = await self._end(result)
+            held = await self._end(result, updates)
         except DatabaseAway as error:
             raise Unavailable from error
         if not held:
             raise Replaced
 
-    async def _end(self, result: JobResult) -> bool:
+    async def _end(self, result: JobResult, updates: Sequence[StepUpdate]) -> bool:
         claimed = self._claimed
+        if updates and (result.handed_back or result.lost):
+            await self.steps_changed(updates)
+        if result.lost:
+            return await declare_lost(
+                self._database,
+                execution_id=claimed.execution_id,
+                key=claimed.key,
+                attempt=claimed.attempt,
+                token=claimed.token,
+                reason=result.reason or "the worker did not respond",
+                max_worker_lost=self._max_worker_lost,
+                expired_only=False,
+            )
         if result.handed_back:
             return await hand_back(
                 self._database,
@@ -110,7 +123,7 @@ class ClaimHolder:
             outputs=result.outputs,
             environment_url=result.environment_url,
             annotations=[asdict(annotation) for annotation in result.annotations],
-            steps=(),
+            steps=[self._row(update) for update in updates],
             max_worker_lost=self._max_worker_lost,
         )
 

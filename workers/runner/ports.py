@@ -162,8 +162,8 @@ class Reporter(Protocol):
         """
         ...
 
-    async def finish(self, result: JobResult) -> None:
-        """Store the end of the job and give up the claim.
+    async def finish(self, result: JobResult, updates: Sequence[StepUpdate] = ()) -> None:
+        """Store these last states and the end of the job, at once, and give up the claim.
 
         Raises:
             Replaced: the claim was lost.

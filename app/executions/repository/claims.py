@@ -9,10 +9,13 @@ from sqlalchemy import Select, or_, select, update
 
 from app.core.clock import db_now
 from app.core.db import AsyncSession
+from app.core.orm import table_of
 from app.engine.states import JobStatus
 from app.executions.models import Execution, Job, JobAttempt, Step
 from app.pipelines.models import PipelineVersion
 
+_JOBS = table_of(Job)
+_STEPS = table_of(Step)
 _HELD = (JobStatus.RUNNING, JobStatus.CANCELLING)
 
 
@@ -52,7 +55,7 @@ class ClaimRepository:
     ) -> bool:
         """Take a queued attempt; False when someone else has it, it is not due or not queued."""
         statement = (
-            update(Job)
+            update(_JOBS)
             .where(
                 Job.id == job_id,
                 Job.status == JobStatus.QUEUED,
@@ -70,7 +73,6 @@ class ClaimRepository:
                 sweep_after=None,
                 cancel_level=0,
             )
-            .execution_options(synchronize_session=False)
         )
         return _rowcount(await self._session.execute(statement)) == 1
 
@@ -82,17 +84,16 @@ class ClaimRepository:
     async def fence(self, job_id: uuid.UUID, token: uuid.UUID) -> bool:
         """Lock the job if the token still holds it; False: it was replaced."""
         statement = (
-            select(Job.id).where(Job.id == job_id, Job.claim_token == token).with_for_update()
+            select(_JOBS.c.id)
+            .where(_JOBS.c.id == job_id, _JOBS.c.claim_token == token)
+            .with_for_update()
         )
         return (await self._session.execute(statement)).scalar_one_or_none() is not None
 
     async def renew(self, tokens: Collection[uuid.UUID], *, lease_s: float) -> None:
         """Renew all these leases, one statement."""
         statement = (
-            update(Job)
-            .where(Job.claim_token.in_(tokens))
-            .values(lease_until=db_now(lease_s))
-            .execution_options(synchronize_session=False)
+            update(_JOBS).where(Job.claim_token.in_(tokens)).values(lease_until=db_now(lease_s))
         )
         await self._session.execute(statement)
 
@@ -167,7 +168,7 @@ class ClaimRepository:
     async def postpone_sweep(self, job_id: uuid.UUID, *, attempt: int, seconds: float) -> bool:
         """Look again later; False when the attempt is no longer queued or someone else did."""
         statement = (
-            update(Job)
+            update(_JOBS)
             .where(
                 Job.id == job_id,
                 Job.attempt == attempt,
@@ -175,7 +176,6 @@ class ClaimRepository:
                 Job.sweep_after <= db_now(),
             )
             .values(sweep_after=db_now(seconds))
-            .execution_options(synchronize_session=False)
         )
         return _rowcount(await self._session.execute(statement)) == 1
 
@@ -227,12 +227,7 @@ class ClaimRepository:
         """Change steps by id, one statement per step."""
         for row in rows:
             values = {name: value for name, value in row.items() if name != "id"}
-            await self._session.execute(
-                update(Step)
-                .where(Step.id == row["id"])
-                .values(**values)
-                .execution_options(synchronize_session=False)
-            )
+            await self._session.execute(update(_STEPS).where(Step.id == row["id"]).values(**values))
 
 
 def _rowcount(result: Any) -> int:

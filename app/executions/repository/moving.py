@@ -9,11 +9,16 @@ from sqlalchemy import ColumnElement, insert, select, update
 
 from app.core.clock import db_now
 from app.core.db import AsyncSession
+from app.core.orm import table_of
 from app.executions.models import Execution, ExecutionEvent, Job, JobAttempt, Step
 
-# Without nulls, rows with and without a job would be two statements.
-_EVENTS = insert(ExecutionEvent).execution_options(render_nulls=True)
-_JOBS = insert(Job).execution_options(render_nulls=True)
+# Tables, not entities: what is written here is not in the session, and the unit of work would
+# only cost time.
+_EXECUTIONS = table_of(Execution)
+_JOBS = table_of(Job)
+_STEPS = table_of(Step)
+_EVENTS = table_of(ExecutionEvent)
+_ATTEMPTS = table_of(JobAttempt)
 
 
 class MovingRepository:
@@ -58,30 +63,22 @@ class MovingRepository:
     async def insert_jobs(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """New jobs, one statement."""
         if rows:
-            await self._session.execute(_JOBS, list(rows))
+            await self._session.execute(insert(_JOBS), list(rows))
 
     async def update_job(self, job_id: uuid.UUID, values: Mapping[str, Any]) -> None:
         """Change one job of a locked execution."""
-        await self._session.execute(
-            update(Job)
-            .where(Job.id == job_id)
-            .values(**values)
-            .execution_options(synchronize_session=False)
-        )
+        await self._session.execute(update(_JOBS).where(_JOBS.c.id == job_id).values(**values))
 
     async def update_execution(self, execution_id: uuid.UUID, values: Mapping[str, Any]) -> None:
         """Change a locked execution."""
         await self._session.execute(
-            update(Execution)
-            .where(Execution.id == execution_id)
-            .values(**values)
-            .execution_options(synchronize_session=False)
+            update(_EXECUTIONS).where(_EXECUTIONS.c.id == execution_id).values(**values)
         )
 
     async def archive(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep attempts that are about to be replaced."""
         if rows:
-            await self._session.execute(insert(JobAttempt), list(rows))
+            await self._session.execute(insert(_ATTEMPTS), list(rows))
 
     async def append_events(
         self, execution_id: uuid.UUID, rows: Sequence[Mapping[str, Any]]
@@ -89,12 +86,12 @@ class MovingRepository:
         """Append to the history; `seq` is given by the caller, who holds the lock."""
         if rows:
             values = [{"execution_id": execution_id, **row} for row in rows]
-            await self._session.execute(_EVENTS, values)
+            await self._session.execute(insert(_EVENTS), values)
 
     async def insert_steps(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """The steps of a claimed attempt, one statement."""
         if rows:
-            await self._session.execute(insert(Step), list(rows))
+            await self._session.execute(insert(_STEPS), list(rows))
 
     async def end_open_steps(
         self, job_ids: Sequence[uuid.UUID], *, status: str, reason: str

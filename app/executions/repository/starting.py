@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from app.core.clock import db_now
-from app.core.db import AsyncSession
+from app.core.db import AsyncSession, Replay
+from app.core.orm import table_of
 from app.executions.models import Execution, IdempotencyKey, Job
 from app.pipelines.models import Pipeline, PipelineVersion
 from app.projects.models import Project
@@ -82,10 +84,11 @@ class StartRepository:
 
     async def insert(self, values: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> None:
         """The execution and its jobs: two statements for any number of jobs."""
-        await self._session.execute(insert(Execution).values(created_at=db_now(), **values))
+        await self._session.execute(
+            insert(table_of(Execution)).values(created_at=db_now(), **values)
+        )
         if jobs:
-            statement = insert(Job).execution_options(render_nulls=True)
-            await self._session.execute(statement, list(jobs))
+            await self._session.execute(insert(table_of(Job)), list(jobs))
 
     async def known(self, user_id: uuid.UUID, key: str) -> Known | None:
         """The answer that this user's key stands for."""
@@ -100,14 +103,18 @@ class StartRepository:
     async def remember(
         self, user_id: uuid.UUID, key: str, *, digest: str, execution_id: uuid.UUID
     ) -> None:
-        """Let the key stand for this execution; a twin that commits first wins (IntegrityError,
-        so the whole trigger is replayed and finds it)."""
-        await self._session.execute(
-            insert(IdempotencyKey).values(
-                user_id=user_id,
-                key=key,
-                digest=digest,
-                execution_id=execution_id,
-                created_at=db_now(),
-            )
-        )
+        """Let the key stand for this execution.
+
+        Raises: Replay when a twin has committed first: the next read finds it.
+        """
+        values = {
+            "user_id": user_id,
+            "key": key,
+            "digest": digest,
+            "execution_id": execution_id,
+            "created_at": db_now(),
+        }
+        try:
+            await self._session.execute(insert(table_of(IdempotencyKey)).values(**values))
+        except IntegrityError as error:
+            raise Replay from error

@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from app.engine.definition import RunDefaults
@@ -28,6 +29,8 @@ from workers.runner.settings import RunnerSettings
 from workers.runner.steps import run_step, skip_step
 from workers.runner.stopping import Cause, Stopper
 
+_DEBUG = "ACTIONS_STEP_DEBUG"
+
 
 async def run_job(
     assignment: Assignment,
@@ -46,6 +49,7 @@ async def run_job(
         Replaced: the claim was lost; every process of the job was killed, nothing more was written.
     """
     settings = settings or RunnerSettings()
+    assignment = replace(assignment, debug=assignment.debug or _asks_for_debug(assignment))
     marker = secrets.token_hex(16)
     name = f"{assignment.job_id.hex}-{assignment.attempt}-{marker[:8]}"
     if assignment.cancel_requested and not cancel.requested:
@@ -78,6 +82,13 @@ async def run_job(
     finally:
         await stopper.close()
         await delivery.close()
+
+
+def _asks_for_debug(assignment: Assignment) -> bool:
+    """As on GitHub, a secret or variable ACTIONS_STEP_DEBUG turns `::debug::` lines on."""
+    variables = assignment.contexts.get("vars") or {}
+    asked = assignment.secrets.get(_DEBUG) or variables.get(_DEBUG) or ""
+    return str(asked).lower() == "true"
 
 
 def _prepare(

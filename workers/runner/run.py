@@ -51,7 +51,7 @@ class JobRun:
     settings: RunnerSettings
     scope: Scope
     base_env: Mapping[str, str]
-    fixed_env: Mapping[str, str]
+    fixed_env: dict[str, str]
     paths: list[str] = field(default_factory=list)
     annotations: list[Annotation] = field(default_factory=list)
     posts: list["Post"] = field(default_factory=list)
@@ -65,6 +65,11 @@ class JobRun:
         merged = {**self.base_env, **self.scope.env, **env}
         base = merged.get("PATH", self.sandbox.search_path)
         return {**merged, "PATH": search_path(self.paths, base), **self.fixed_env}
+
+    def name_action(self, scope: Scope, name: str) -> None:
+        """Say which step runs now: `github.action` and its variables."""
+        scope.github["action"] = name
+        self.fixed_env["GITHUB_ACTION"] = self.fixed_env["ANSFLOW_ACTION"] = name
 
     def next_file(self) -> int:
         """A number for files that no other step of this job has."""

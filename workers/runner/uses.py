@@ -1,5 +1,6 @@
 """Chooses what a step runs: a script, a built-in action, or an action of the workspace."""
 
+import re
 from collections.abc import Mapping
 
 from app.engine.definition import RunDefaults, Scalar, Step
@@ -31,6 +32,7 @@ async def run_body(
     Raises:
         EvaluationFailed: an expression in it cannot be evaluated.
     """
+    attempt.run.name_action(scope, step.id or _action_name(step))
     if step.uses is None:
         return await run_script(attempt, step, scope, defaults=defaults, env=env, effects=effects)
     given = await scope.texts(step.with_, "with", env)
@@ -45,6 +47,13 @@ async def run_body(
         return await _failed(attempt, str(error))
     call = ActionCall(attempt, inputs, frozenset(given), {**scope.overlay, **env}, effects)
     return await run_action(ACTIONS[name], call)
+
+
+def _action_name(step: Step) -> str:
+    """What `github.action` says for a step without an id, as GitHub makes it."""
+    if step.uses is None:
+        return "__run"
+    return "__" + re.sub(r"[^A-Za-z0-9_-]+", "_", step.uses.partition("@")[0].lstrip("./"))
 
 
 def _inputs(name: str, given: Mapping[str, str]) -> dict[str, str]:

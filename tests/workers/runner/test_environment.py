@@ -165,3 +165,14 @@ async def test_expressions_are_not_yaml_again(bench: Bench) -> None:
     contexts = {"github": {"event": {"title": 'a: [b"\n- c'}}}
     await bench.run(steps("cat <<'EOF'\n${{ github.event.title }}\nEOF"), contexts=contexts)
     assert bench.store.text(0) == 'a: [b"\n- c\n'
+
+
+async def test_a_step_knows_its_name(bench: Bench) -> None:
+    await bench.run(
+        HEAD
+        + """
+      - {id: mine, run: 'echo "$GITHUB_ACTION ${{ github.action }}"'}
+      - run: echo "$GITHUB_ACTION $ANSFLOW_ACTION"
+"""
+    )
+    assert bench.store.text(0) + bench.store.text(1) == "mine mine\n__run __run\n"

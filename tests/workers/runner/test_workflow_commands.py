@@ -93,3 +93,10 @@ async def test_commands_in_a_log(bench: Bench) -> None:
 async def test_a_disabled_command_fails_the_step(bench: Bench) -> None:
     await bench.run(steps("echo '::set-env name=A::1'"))
     assert bench.store.statuses() == ["failure"]
+
+
+async def test_a_variable_turns_debug_lines_on(bench: Bench) -> None:
+    contexts = {"vars": {"ACTIONS_STEP_DEBUG": "true"}}
+    script = "echo '::debug::seen'\necho $RUNNER_DEBUG ${{ runner.debug }}"
+    await bench.run(steps(script), contexts=contexts)
+    assert bench.store.text(0) == "##[debug]seen\n::debug::seen\n1 1\n"

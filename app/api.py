@@ -11,13 +11,13 @@ from app.logs.endpoints import router as logs
 from app.pipelines.endpoints import ROUTERS as PIPELINES
 from app.projects.endpoints import router as projects
 
-__all__ = ["Public", "include"]
+__all__ = ["ROUTERS", "Public", "include"]
 
-V1: tuple[APIRouter, ...] = (*AUTH, projects, *PIPELINES, *EXECUTIONS, logs, administration)
+ROUTERS: tuple[APIRouter, ...] = (*AUTH, projects, *PIPELINES, *EXECUTIONS, logs, administration)
 
 
 def include(app: FastAPI) -> None:
     """Put all routes into the application."""
     app.include_router(health.router)
-    for router in V1:
+    for router in ROUTERS:
         app.include_router(router, prefix="/api/v1")

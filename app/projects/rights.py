@@ -5,6 +5,7 @@ Everybody who may see a public project, and every user for an internal one, has 
 everything. A token without the scope `admin` has none of the rights in `NEEDS_ADMIN_SCOPE`.
 """
 
+import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
@@ -139,8 +140,25 @@ def outranks(actor: Role, other: Role) -> bool:
     return actor is Role.OWNER or _RANK[actor] > _RANK[other]
 
 
+PAGE = """# Who may do what in a project
+
+Made from `app/projects/rights.py` by `python -m app.projects.rights > docs/rights.md`.
+
+- A role has all rights of the roles left of it. System administrators may do everything.
+- Everybody has the rights of a reporter in a public project, every user in an internal one; a
+  membership adds to that and never takes away.
+- Whoever may not know of a project gets 404 for everything in it; who may see it but not do
+  something gets 403 (or 401 when not logged in).
+- Nobody gives a role that is not below the own one, except owners; nobody changes or removes a
+  member whose role is not below the own one, except owners. A project always has an owner.
+- An API token needs the scope `read` to look, `write` to change, and `admin` as well for the
+  rights marked so; without `admin` an administrator's token is that of a user.
+
+"""
+
+
 def as_markdown() -> str:
-    """The table for the documentation."""
+    """The page of the documentation."""
     heads = [role.value for role in _ORDER]
     lines = [
         "| action | meaning | " + " | ".join(heads) + " | scope |",
@@ -151,4 +169,8 @@ def as_markdown() -> str:
         scope = "admin" if action in NEEDS_ADMIN_SCOPE else ""
         cells = [f"`{action.value}`", MEANING[action], *marks, scope]
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    return PAGE + "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(as_markdown())

@@ -43,7 +43,8 @@ async def remove_member(session: AsyncSession, *, access: Access, user_name: str
 
     Raises: RoleTooLow, LastOwner, MemberNotFound.
     """
-    is_own = user_name.casefold() == access.principal.name.casefold()
+    by = access.principal
+    is_own = not by.is_anonymous and user_name.casefold() == by.name.casefold()
     if not is_own and not access.allows(Action.MEMBER_WRITE):
         # First of all: whoever may not list the members must not learn who is one.
         raise refusal(access.principal, Action.MEMBER_WRITE)

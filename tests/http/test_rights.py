@@ -1,0 +1,226 @@
+"""Every route names its guard, and answers each role as the table of rights says."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from app.api import ROUTERS
+from app.auth.dependencies import GUARDS, administrator, caller, current_user, public
+from app.auth.models import User
+from app.core.db import Database
+from app.projects.models import Project, Role, Visibility
+from app.projects.rights import (
+    LEAST,
+    MEANING,
+    NEEDS_ADMIN_SCOPE,
+    VISITOR,
+    Action,
+    as_markdown,
+    is_at_least,
+)
+from tests.fixtures.factories import Factory, SignIn
+from tests.logs.conftest import LogFactory
+
+CALLERS = ("anonymous", "stranger", *(role.value for role in Role), "administrator")
+IMPLICIT_JOB = "main"
+"""The job of a file that has only steps."""
+RIGHTS = Path(__file__).parents[2] / "docs" / "rights.md"
+
+BY_STATEMENT = {
+    "/executions/{execution_id}": Action.EXECUTION_READ,
+    "/executions/{execution_id}/events": Action.EXECUTION_READ,
+    "/jobs/{job_id}": Action.EXECUTION_READ,
+}
+"""Routes whose statement returns only what the caller may see, by its base condition."""
+
+HIDDEN = {Action.LOG_READ}
+"""What exists only for those who may read it."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation with the guards that it depends on."""
+
+    method: str
+    path: str
+    calls: frozenset[Any]
+
+    @property
+    def action(self) -> Action | None:
+        """What the caller must be allowed to do in the project of the path."""
+        named = {call.action for call in self.calls if hasattr(call, "action")}
+        assert len(named) <= 1, self
+        return next(iter(named), BY_STATEMENT.get(self.path))
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def routes() -> Iterator[Route]:
+    for router in ROUTERS:
+        for route in router.routes:
+            assert isinstance(route, APIRoute)
+            calls = frozenset(walk(route.dependant))
+            for method in route.methods or ():
+                yield Route(method, route.path, calls)
+
+
+def walk(dependant: Dependant) -> Iterator[Any]:
+    for each in dependant.dependencies:
+        yield each.call
+        yield from walk(each)
+
+
+ALL = tuple(routes())
+BELOW_A_PROJECT = tuple(route for route in ALL if route.action)
+
+
+@pytest.mark.parametrize("route", ALL, ids=str)
+def test_every_route_names_its_guard(route: Route) -> None:
+    assert route.calls & set(GUARDS), "depend on a guard of app.auth.dependencies"
+
+
+def test_routes_with_something_of_a_project_in_their_path_name_the_right() -> None:
+    parts = ("{project}", "{pipeline_id}", "{execution_id}", "{job_id}", "{step_id}")
+    inside = {str(route) for route in ALL if any(part in route.path for part in parts)}
+    assert inside == {str(route) for route in BELOW_A_PROJECT}
+
+
+@pytest.mark.parametrize("database_under_test", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("visibility", list(Visibility))
+class TestEveryRoute:
+    @pytest.fixture
+    async def users(self, make: Factory) -> dict[str, User]:
+        users = {role.value: await make.user(role.value) for role in Role}
+        users["stranger"] = await make.user("stranger")
+        users["administrator"] = await make.user("root", administrator=True)
+        await make.user("target")
+        return users
+
+    async def test_it_answers_each_role_as_the_table_says(
+        self,
+        visibility: Visibility,
+        application: FastAPI,
+        database: Database,
+        make: Factory,
+        sign_in: SignIn,
+        client: httpx.AsyncClient,
+        users: dict[str, User],
+    ) -> None:
+        clients = {"anonymous": client}
+        clients |= {name: await sign_in(user) for name, user in users.items()}
+        wrong = []
+        for name in CALLERS:
+            content = Content(make, LogFactory(database, make), users, visibility)
+            await content.renew()
+            for route in BELOW_A_PROJECT:
+                path = content.path_of(route, name)
+                status = (await clients[name].request(route.method, path)).status_code
+                if not is_expected(status, name, visibility, route):
+                    wrong.append(f"{name}: {route} answered {status}")
+                if route.method == "DELETE":
+                    await content.renew()
+        assert not wrong, "\n".join(wrong)
+
+
+@dataclass
+class Content:
+    """One of everything, in a project with a member of each role."""
+
+    make: Factory
+    logs: LogFactory
+    users: dict[str, User]
+    visibility: Visibility
+
+    async def renew(self) -> None:
+        members = {role: self.users[role.value] for role in Role}
+        project: Project = await self.make.project(visibility=self.visibility, members=members)
+        execution = await self.logs.execution(project)
+        job = await self.logs.job(execution, IMPLICIT_JOB)
+        step = await self.logs.step(job)
+        self.values = {
+            "project": project.slug,
+            "pipeline_id": execution.pipeline_id,
+            "execution_id": execution.id,
+            "job_id": job.id,
+            "step_id": step.id,
+            "number": 1,
+        }
+
+    def path_of(self, route: Route, name: str) -> str:
+        """The address for a caller, who leaves the project but adds somebody else to it."""
+        leaves = route.action is Action.MEMBER_LEAVE and name in self.users
+        user_name = self.users[name].name if leaves else "target"
+        return "/api/v1" + route.path.format(**self.values, user_name=user_name)
+
+
+def is_expected(status: int, name: str, visibility: Visibility, route: Route) -> bool:
+    """Without a body, an allowed request may fail later: 404 of something else, 409, 422."""
+    action = route.action
+    assert action is not None
+    role = role_of(name, visibility)
+    if name == "anonymous" and role and (current_user in route.calls or needs_user(action)):
+        return status == 401
+    if role is None:
+        # A guard that wants a user may speak first: it says nothing about the project.
+        return status == (401 if current_user in route.calls and status == 401 else 404)
+    if not is_at_least(role, LEAST[action]):
+        if action in HIDDEN:
+            return status == 404
+        return status == (401 if name == "anonymous" else 403)
+    may_miss = action in (Action.MEMBER_WRITE, Action.MEMBER_LEAVE)
+    return status not in (401, 403) and (status != 404 or may_miss)
+
+
+def needs_user(action: Action) -> bool:
+    return action in NEEDS_ADMIN_SCOPE
+
+
+def role_of(name: str, visibility: Visibility) -> Role | None:
+    if name == "administrator":
+        return Role.OWNER
+    enters = visibility is Visibility.PUBLIC or (
+        visibility is Visibility.INTERNAL and name != "anonymous"
+    )
+    if name not in set(Role):
+        return VISITOR if enters else None
+    return max((Role(name), VISITOR), key=rank) if enters else Role(name)
+
+
+def rank(role: Role) -> int:
+    return sum(is_at_least(role, other) for other in Role)
+
+
+@pytest.mark.parametrize("database_under_test", ["sqlite"], indirect=True)
+async def test_routes_for_users_refuse_nobody_and_those_for_administrators_users(
+    make: Factory, sign_in: SignIn, client: httpx.AsyncClient
+) -> None:
+    user = await sign_in(await make.user())
+    some_id = "01890a5d-ac96-774b-bcce-b302099a8057"
+    for route in ALL:
+        if route.action or public in route.calls:
+            continue
+        path = "/api/v1" + route.path
+        for parameter in ("user_id", "token_id", "session_id"):
+            path = path.replace(f"{{{parameter}}}", some_id)
+        anonymous = (await client.request(route.method, path)).status_code
+        named = (await user.request(route.method, path)).status_code
+        is_open = route.calls & set(GUARDS) == {caller}
+        assert (anonymous == 401) is not is_open, route
+        assert (named == 403) is (administrator in route.calls), route
+
+
+class TestTable:
+    def test_every_action_has_a_role_and_a_meaning(self) -> None:
+        assert set(LEAST) == set(MEANING) == set(Action)
+
+    def test_the_documentation_shows_it(self) -> None:
+        # Made by: python -m app.projects.rights > docs/rights.md
+        assert RIGHTS.read_text() == as_markdown()

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.core.clock import utcnow
 from app.core.log_chunks import TIME_UNIT_MS
-from app.engine.states import StepStatus
+from app.engine.states import JobStatus, StepStatus
 from app.events import JobChanged, LogWritten, StepChanged, topics
 from app.events.models import Event, envelope
 from app.logs.parts import Part
@@ -69,16 +69,16 @@ def step_event(part: Part, *, status: StepStatus | None = None) -> bytes:
     return _event(topics.job_log(part.job_id), event)
 
 
-def job_event(job: JobState) -> bytes:
-    """The state of a job."""
+def job_event(job: JobState, *, status: JobStatus | None = None) -> bytes:
+    """The state of a job; `status` tells an earlier one than it has now."""
     event = JobChanged(
         execution_id=job.execution_id,
         job_id=job.id,
         key=job.key,
         name=job.name,
         attempt=job.attempt,
-        status=job.status,
-        reason=job.reason,
+        status=job.status if status is None else status,
+        reason=job.reason if status is None else None,
     )
     return _event(topics.execution(job.execution_id), event)
 

@@ -85,6 +85,17 @@ class LoggedStep:
                 step.lines, step.bytes, step.sha256 = self.lines, len(text), sha256
         return sha256
 
+    async def end_without_reading(self, lines: int) -> None:
+        """The step has ended with so many lines; its chunks may be merged."""
+        async with self.database.session() as session:
+            step = await session.get_one(Step, self.id)
+            step.status, step.lines, step.complete = StepStatus.SUCCESS, lines, True
+
+    async def set_status(self, status: StepStatus) -> None:
+        """The step has this status now."""
+        async with self.database.session() as session:
+            (await session.get_one(Step, self.id)).status = status
+
     async def stored(self) -> bytes:
         """The text as the worker counted it."""
         parts = []
@@ -141,8 +152,8 @@ class LogFactory:
         assert found is not None
         return found
 
-    async def job(self, execution: Execution, key: str = "build") -> Job:
-        """A running job."""
+    async def job(self, execution: Execution, key: str = "build", *, started: bool = True) -> Job:
+        """A job, running unless told otherwise."""
         position = next(_numbers)
         job = Job(
             id=new_id(),
@@ -154,14 +165,14 @@ class LogFactory:
             kind="job",
             path=[],
             needs=[],
-            status=JobStatus.RUNNING,
+            status=JobStatus.RUNNING if started else JobStatus.BLOCKED,
             outputs={},
             labels=[],
             options={},
             timeout_s=60.0,
             inputs={},
             annotations=[],
-            started_at=utcnow(),
+            started_at=utcnow() if started else None,
         )
         await self._add(job)
         return job
@@ -189,6 +200,12 @@ class LogFactory:
         )
         await self._add(step)
         return LoggedStep(step.id, job.id, self.database, index, bus=self.bus)
+
+    async def start_job(self, job: Job) -> None:
+        """The job runs now."""
+        async with self.database.session() as session:
+            row = await session.get_one(Job, job.id)
+            row.status, row.started_at = JobStatus.RUNNING, utcnow()
 
     async def end_job(self, job: Job, status: JobStatus = JobStatus.SUCCESS) -> None:
         """The job has ended."""

@@ -138,7 +138,7 @@ async def _job_of_execution(follower: Follower, job: JobState) -> AsyncIterator[
     async for frame in _follow(follower, topics.job_log(job.id), look):
         if first and begun:
             first = False
-            yield frames.job_event(job)
+            yield frames.job_event(job, status=JobStatus.RUNNING)
         if frame:
             yield frame
     if begun:
@@ -161,6 +161,9 @@ async def _follow(
                 for part in view.parts:
                     async for frame in cursor.catch_up(follower.database, part):
                         yield frame
+                    if not part.has_ended and view.end is None:
+                        # Steps run one after the other: what comes later is told later.
+                        break
             except Unavailable:
                 yield frames.DATABASE_AWAY
                 await asyncio.sleep(SILENCE_S)

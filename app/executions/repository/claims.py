@@ -57,10 +57,10 @@ class ClaimRepository:
         statement = (
             update(_JOBS)
             .where(
-                Job.id == job_id,
-                Job.status == JobStatus.QUEUED,
-                Job.attempt == attempt,
-                or_(Job.not_before.is_(None), Job.not_before <= db_now()),
+                _JOBS.c.id == job_id,
+                _JOBS.c.status == JobStatus.QUEUED,
+                _JOBS.c.attempt == attempt,
+                or_(_JOBS.c.not_before.is_(None), _JOBS.c.not_before <= db_now()),
             )
             .values(
                 status=JobStatus.RUNNING,
@@ -93,7 +93,7 @@ class ClaimRepository:
     async def renew(self, tokens: Collection[uuid.UUID], *, lease_s: float) -> None:
         """Renew all these leases, one statement."""
         statement = (
-            update(_JOBS).where(Job.claim_token.in_(tokens)).values(lease_until=db_now(lease_s))
+            update(_JOBS).where(_JOBS.c.claim_token.in_(tokens)).values(lease_until=db_now(lease_s))
         )
         await self._session.execute(statement)
 
@@ -170,10 +170,10 @@ class ClaimRepository:
         statement = (
             update(_JOBS)
             .where(
-                Job.id == job_id,
-                Job.attempt == attempt,
-                Job.status == JobStatus.QUEUED,
-                Job.sweep_after <= db_now(),
+                _JOBS.c.id == job_id,
+                _JOBS.c.attempt == attempt,
+                _JOBS.c.status == JobStatus.QUEUED,
+                _JOBS.c.sweep_after <= db_now(),
             )
             .values(sweep_after=db_now(seconds))
         )
@@ -182,7 +182,9 @@ class ClaimRepository:
     async def job(self, job_id: uuid.UUID) -> Job:
         """One job; the caller holds the lock of its execution."""
         statement = select(Job).where(Job.id == job_id).execution_options(populate_existing=True)
-        return (await self._session.execute(statement)).scalar_one()
+        job = (await self._session.execute(statement)).scalar_one()
+        self._session.expunge(job)
+        return job
 
     async def needed(self, job: Job, scope: str | None) -> list[Job]:
         """The jobs that this one needs, and the call that it is inside of, in order of creation.
@@ -200,7 +202,10 @@ class ClaimRepository:
             .where(Job.execution_id == job.execution_id, Job.id != job.id, wanted)
             .order_by(Job.position)
         )
-        return list((await self._session.execute(statement)).scalars())
+        jobs = list((await self._session.execute(statement)).scalars())
+        for one in jobs:
+            self._session.expunge(one)
+        return jobs
 
     async def steps(self, job_id: uuid.UUID, attempt: int) -> list[Step]:
         """The steps of one attempt, in order."""
@@ -227,7 +232,9 @@ class ClaimRepository:
         """Change steps by id, one statement per step."""
         for row in rows:
             values = {name: value for name, value in row.items() if name != "id"}
-            await self._session.execute(update(_STEPS).where(Step.id == row["id"]).values(**values))
+            await self._session.execute(
+                update(_STEPS).where(_STEPS.c.id == row["id"]).values(**values)
+            )
 
 
 def _rowcount(result: Any) -> int:

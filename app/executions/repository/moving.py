@@ -44,7 +44,11 @@ class MovingRepository:
             .execution_options(populate_existing=True)
         )
         row = (await self._session.execute(statement)).one_or_none()
-        return None if row is None else (row[0], row[1])
+        if row is None:
+            return None
+        # Detached: all writing is by statements, the unit of work would repeat it.
+        self._session.expunge(row[0])
+        return row[0], row[1]
 
     async def jobs(self, execution_id: uuid.UUID) -> list[Job]:
         """All jobs of a locked execution, in order of creation."""
@@ -54,7 +58,10 @@ class MovingRepository:
             .order_by(Job.position)
             .execution_options(populate_existing=True)
         )
-        return list((await self._session.execute(statement)).scalars())
+        jobs = list((await self._session.execute(statement)).scalars())
+        for job in jobs:
+            self._session.expunge(job)
+        return jobs
 
     async def insert_execution(self, values: Mapping[str, Any]) -> None:
         """A new execution; its times are the database's."""
@@ -98,8 +105,8 @@ class MovingRepository:
     ) -> None:
         """End the steps that a replaced or ended attempt left open; their logs are incomplete."""
         statement = (
-            update(Step)
-            .where(Step.job_id.in_(job_ids), Step.status.in_(("pending", "running")))
+            update(_STEPS)
+            .where(_STEPS.c.job_id.in_(job_ids), _STEPS.c.status.in_(("pending", "running")))
             .values(
                 status=status,
                 outcome=status,
@@ -108,6 +115,5 @@ class MovingRepository:
                 finished_at=db_now(),
                 complete=False,
             )
-            .execution_options(synchronize_session=False)
         )
         await self._session.execute(statement)

@@ -4,18 +4,20 @@ The accounts need no entry in /etc/passwd. A worker process holds a block of the
 lock; the guard inherits the lock, so a block is free only after everything in it was killed.
 """
 
+import contextlib
 import fcntl
 import os
 import pwd
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from workers.executors.base import Account, CannotStart
-from workers.guard_process import Job, kill_until_empty, processes
+from workers.guard_process import Job, kill_until_empty, processes, remove_tree
 
 FIRST_UID = 64000
 BLOCK = 32
 BLOCKS = 31
+SHARED_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  what jobs left there goes away
 LOCK_FOLDER = Path("/run/ansflow/accounts")
 
 
@@ -77,8 +79,36 @@ class Accounts:
             self._locks.append(descriptor)
             self._free.extend(uids)
             _kill_leftovers(uids)
+            remove_leftovers(frozenset(uids))
             return
         raise CannotStart(f"{BLOCKS} worker processes of this host hold all job accounts.")
+
+
+def remove_leftovers(uids: Collection[int]) -> None:
+    """Remove what accounts that run nothing own in the folders that everybody may write.
+
+    The next job with such an account could read it: a later stranger must not.
+    """
+    for folder in SHARED_FOLDERS:
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                if _owner(entry) in uids:
+                    _remove(entry)
+
+
+def _owner(entry: "os.DirEntry[str]") -> int | None:
+    try:
+        return entry.stat(follow_symlinks=False).st_uid
+    except FileNotFoundError:
+        return None
+
+
+def _remove(entry: "os.DirEntry[str]") -> None:
+    if entry.is_dir(follow_symlinks=False):
+        remove_tree(entry.path)
+    else:
+        with contextlib.suppress(OSError):
+            os.unlink(entry.path)
 
 
 def _is_named(uid: int) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workers.executors.accounts import remove_leftovers
 from workers.executors.base import Account, CannotStart, Command, JobPaths
 from workers.executors.folders import open_regular, write_new
 from workers.executors.process import HostProcess
@@ -87,7 +88,7 @@ class HostSandbox:
                 start_new_session=True,
             )
             process = HostProcess(popen, reading)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             os.close(reading)
             raise CannotStart(_why(error, command)) from None
         finally:
@@ -152,6 +153,8 @@ class HostSandbox:
             _open_to_owner(self.paths)
         else:
             await asyncio.to_thread(remove_tree, str(self.paths.root))
+        if self.account:
+            await asyncio.to_thread(remove_leftovers, (self.account.uid,))
         self._executor.closed(self)
 
     async def _kill_all(self) -> None:
@@ -213,7 +216,10 @@ def _own_account() -> tuple[str, str]:
     return entry.pw_name, os.environ.get("HOME", entry.pw_dir)
 
 
-def _why(error: OSError, command: Command) -> str:
+def _why(error: OSError | ValueError, command: Command) -> str:
+    if isinstance(error, ValueError):
+        # A zero byte above all: the system cannot pass it on.
+        return f"An argument or variable of {command.argv[0]} cannot be passed on: {error}."
     if error.errno == errno.E2BIG:
         return "The environment of the step is too large for the system (E2BIG)."
     return f"{command.argv[0]} cannot be started: {error.strerror}."

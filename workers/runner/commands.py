@@ -8,7 +8,14 @@ from pathlib import Path
 
 from app.engine.states import StepStatus
 from workers.executors.base import CannotStart, Command, Process
-from workers.runner.command_files import FileCommands, are_empty, make_files, read_files
+from workers.runner.command_files import (
+    MAX_FILE_BYTES,
+    MAX_SUMMARY_BYTES,
+    FileCommands,
+    are_empty,
+    make_files,
+    read_files,
+)
 from workers.runner.environment import with_files
 from workers.runner.logsink import StepLog
 from workers.runner.run import SUCCEEDED, Attempt, Ended
@@ -112,9 +119,12 @@ def _apply(attempt: Attempt, written: FileCommands, effects: Effects) -> list[st
     run.paths += [*commands.paths, *written.paths]
     effects.outputs.update(commands.outputs | written.outputs)
     effects.state.update(commands.state | written.state)
-    if written.summary:
+    if written.summary and sum(map(len, attempt.summaries)) < MAX_SUMMARY_BYTES:
         attempt.summaries.append(written.summary)
     errors = [*commands.errors, *written.errors]
+    if sum(map(len, effects.outputs.values())) > MAX_FILE_BYTES:
+        effects.outputs.clear()
+        errors.append("The outputs of the step are together larger than 1 MiB; none is kept.")
     for kept in (commands.env, commands.paths, commands.outputs, commands.state, commands.errors):
         kept.clear()
     return errors

@@ -14,6 +14,8 @@ from workers.runner.coalescing import Delivery
 from workers.runner.environment import fixed_variables, inherited, runner_context
 from workers.runner.masking import Masker
 from workers.runner.ports import (
+    MAX_REASON,
+    MAX_URL,
     Annotation,
     Assignment,
     CancelSignal,
@@ -29,6 +31,8 @@ from workers.runner.settings import RunnerSettings
 from workers.runner.steps import run_step, skip_step
 from workers.runner.stopping import Cause, Stopper
 
+MAX_ANNOTATIONS = 500
+MAX_OUTPUTS = 1 << 20
 _DEBUG = "ACTIONS_STEP_DEBUG"
 
 
@@ -178,12 +182,13 @@ async def _result(run: JobRun) -> JobResult:
         outputs = await _outputs(run)
         environment = run.assignment.job.environment
         if environment is not None and environment.url is not None:
-            url = run.masker.text(await run.scope.text(environment.url, "environment.url"))
+            url = await run.scope.text(environment.url, "environment.url")
+            url = run.masker.text(url, MAX_URL)
     except EvaluationFailed as error:
         if status is JobStatus.SUCCESS:
             status, reason = JobStatus.FAILURE, str(error)
-    reason = None if reason is None else run.masker.text(reason)
-    return JobResult(status, reason, outputs, url, tuple(run.annotations))
+    reason = None if reason is None else run.masker.text(reason, MAX_REASON)
+    return JobResult(status, reason, outputs, url, tuple(run.annotations[:MAX_ANNOTATIONS]))
 
 
 def _status(run: JobRun) -> tuple[JobStatus, str | None]:
@@ -201,8 +206,13 @@ def _status(run: JobRun) -> tuple[JobStatus, str | None]:
 
 async def _outputs(run: JobRun) -> Mapping[str, str]:
     kept: dict[str, str] = {}
+    size = 0
     for name, value in run.assignment.job.outputs.items():
         text = to_text(await run.scope.value(value, f"outputs.{name}"))
+        text = text.encode("utf-8", "replace").decode()
+        size += len(text)
+        if size > MAX_OUTPUTS:
+            raise EvaluationFailed("The outputs of the job are together larger than 1 MiB.")
         if run.masker.text(text) == text:
             kept[name] = text
         else:

@@ -53,13 +53,20 @@ class Masker:
         parts.append(block[end:])
         return MASK.join(parts)
 
-    def text(self, text: str) -> str:
-        """The same for text that is no log: outputs, summaries, annotations, reasons."""
-        return self.mask(text.encode("utf-8", "replace")).decode() if self._forms else text
+    def text(self, text: str, most: int | None = None) -> str:
+        """The same for text that is no log: outputs, summaries, annotations, reasons.
+
+        Parameters: `most` is how many characters the result may have.
+        """
+        # An expression can make half a surrogate pair, which no database takes.
+        masked = self.mask(text.encode("utf-8", "replace")).decode()
+        if most is not None and len(masked) > most:
+            return masked[: most - 1] + "\u2026"
+        return masked
 
 
 def _forms_of(value: str) -> Iterator[bytes]:
-    raw = value.encode("utf-8", "surrogateescape")
+    raw = value.encode("utf-8", "replace")
     yield raw
     yield quote(value, safe="", errors="replace").encode()
     yield quote(value, errors="replace").encode()

@@ -15,6 +15,12 @@ from uuid import UUID
 from app.engine.definition import Definition, Job
 from app.engine.states import JobStatus, StepStatus
 
+MAX_NAME = 500
+MAX_REASON = 2000
+MAX_URL = 2000
+MAX_ANNOTATION = 4000
+"""The most characters that these texts have when they leave the runner; longer ones end in `…`."""
+
 Level = Literal["notice", "warning", "error"]
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from app.core.clock import utcnow
 from app.engine.states import StepStatus
-from workers.runner.ports import StepUpdate
+from workers.runner.ports import MAX_NAME, MAX_REASON, StepUpdate
 from workers.runner.run import Ended, JobRun, Post
 from workers.runner.scope import EvaluationFailed
 from workers.runner.steps import new_attempt
@@ -14,7 +14,10 @@ from workers.runner.stopping import Cause
 async def run_post(run: JobRun, post: Post, index: int) -> None:
     """Run one, unless its condition is false."""
     update = StepUpdate(
-        index, run.assignment.first_step_attempt, run.masker.text(post.name), StepStatus.RUNNING
+        index,
+        run.assignment.first_step_attempt,
+        run.masker.text(post.name, MAX_NAME),
+        StepStatus.RUNNING,
     )
     attempt = new_attempt(run, index, update.attempt)
     attempt.survives_cancel = lambda: run.scope.would_hold(post.condition, {})
@@ -42,7 +45,7 @@ async def run_post(run: JobRun, post: Post, index: int) -> None:
             conclusion=ended.outcome,
             finished_at=utcnow(),
             exit_code=ended.exit_code,
-            reason=None if ended.reason is None else run.masker.text(ended.reason),
+            reason=None if ended.reason is None else run.masker.text(ended.reason, MAX_REASON),
             lines=kept.lines,
             bytes=kept.bytes,
             sha256=kept.sha256,

@@ -41,7 +41,7 @@ class Shell:
                 f"$ErrorActionPreference = 'stop'\n{text}\n"
                 "if ((Test-Path -LiteralPath variable:\\LASTEXITCODE)) { exit $LASTEXITCODE }"
             )
-        script = text.encode("utf-8", "surrogateescape")
+        script = text.encode("utf-8", "replace")
         return script if script.endswith(b"\n") else script + b"\n"
 
 

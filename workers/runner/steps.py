@@ -11,7 +11,7 @@ from app.engine.expressions import is_truthy
 from app.engine.states import StepStatus
 from workers.runner.commands import Effects
 from workers.runner.logsink import StepLog
-from workers.runner.ports import StepUpdate
+from workers.runner.ports import MAX_NAME, MAX_REASON, Replaced, StepUpdate
 from workers.runner.run import Attempt, Ended, JobRun
 from workers.runner.scope import EvaluationFailed
 from workers.runner.stopping import Cause
@@ -43,13 +43,13 @@ async def run_step(run: JobRun, step: Step, defaults: RunDefaults) -> None:
     Raises:
         Replaced: the claim is lost.
     """
-    name = step.name or default_name(step)
+    name = run.masker.text(step.name or default_name(step), MAX_NAME)
     number = run.assignment.first_step_attempt
     update = StepUpdate(step.index, number, name, StepStatus.PENDING)
     running = RunningStep(run, step, defaults, update, {})
     try:
         running.env = await run.scope.texts(step.env, "env")
-        running.update = replace(update, name=run.masker.text(await _name(running)))
+        running.update = replace(update, name=run.masker.text(await _name(running), MAX_NAME))
         if not await run.scope.holds(step.condition, running.env):
             _skip(running, _why_skipped(run, step))
             return
@@ -62,7 +62,7 @@ async def run_step(run: JobRun, step: Step, defaults: RunDefaults) -> None:
 
 def skip_step(run: JobRun, step: Step, reason: str) -> None:
     """Say that a step does not run, without asking its condition."""
-    name = run.masker.text(step.name or default_name(step))
+    name = run.masker.text(step.name or default_name(step), MAX_NAME)
     update = StepUpdate(step.index, run.assignment.first_step_attempt, name, StepStatus.PENDING)
     _skip(RunningStep(run, step, RunDefaults(), update, {}), reason)
 
@@ -90,7 +90,7 @@ def _why_skipped(run: JobRun, step: Step) -> str:
 def _skip(running: RunningStep, reason: str) -> None:
     step, run = running.step, running.run
     skipped = StepStatus.SKIPPED
-    reason = run.masker.text(reason)
+    reason = run.masker.text(reason, MAX_REASON)
     running.report(
         status=skipped, outcome=skipped, conclusion=skipped, reason=reason, complete=True
     )
@@ -139,6 +139,9 @@ async def _attempt(running: RunningStep) -> tuple[Ended, Effects]:
         )
     except EvaluationFailed as error:
         ended = Ended(StepStatus.FAILURE, None, str(error))
+    except Replaced:
+        attempt.log.abandon()
+        raise
     except OSError as error:
         # A full disk above all; the worker lives, and so does what the log has so far.
         ended = Ended(StepStatus.FAILURE, None, f"The worker cannot run the step: {error}.")
@@ -176,7 +179,7 @@ async def _close(running: RunningStep, attempt: Attempt, ended: Ended) -> None:
         running.update,
         finished_at=utcnow(),
         exit_code=ended.exit_code,
-        reason=None if ended.reason is None else run.masker.text(ended.reason),
+        reason=None if ended.reason is None else run.masker.text(ended.reason, MAX_REASON),
         summary=run.masker.text("\n".join(attempt.summaries)) if attempt.summaries else None,
         lines=kept.lines,
         bytes=kept.bytes,
@@ -219,7 +222,7 @@ async def _finish(running: RunningStep, ended: Ended, effects: Effects) -> None:
         outcome=outcome,
         conclusion=conclusion,
         finished_at=running.update.finished_at or utcnow(),
-        reason=None if reason is None else run.masker.text(reason),
+        reason=None if reason is None else run.masker.text(reason, MAX_REASON),
         outputs={name: run.masker.text(value) for name, value in effects.outputs.items()},
         complete=True,
     )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from workers.runner.masking import Masker
-from workers.runner.ports import Annotation, Level
+from workers.runner.ports import MAX_ANNOTATION, MAX_NAME, Annotation, Level
 
 MAX_ANNOTATIONS = 50
 _COMMAND = re.compile(r"^\s*::([^ :]+)(?: (.*?))?::(.*)$", re.DOTALL)
@@ -83,9 +83,9 @@ class WorkflowCommands:
                 Annotation(
                     self._step_index,
                     level,
-                    self._masker.text(message),
-                    title=self._masker.text(at["title"]) if "title" in at else None,
-                    file=self._masker.text(at["file"]) if "file" in at else None,
+                    self._masker.text(message, MAX_ANNOTATION),
+                    title=self._masker.text(at["title"], MAX_NAME) if "title" in at else None,
+                    file=self._masker.text(at["file"], MAX_NAME) if "file" in at else None,
                     line=_number(at.get("line")),
                     end_line=_number(at.get("endline")),
                     column=_number(at.get("col")),

@@ -129,6 +129,16 @@ async def test_a_job_cannot_make_the_worker_follow_its_links(sandbox: HostSandbo
 
 
 @as_root
+async def test_nothing_of_a_job_is_left_for_the_next_one(executor: HostExecutor) -> None:
+    sandbox = await executor.open(SandboxRequest("first", MARKER))
+    _, said = await output(sandbox, "sh", "-c", "d=$(mktemp -d); echo x > $d/y; mktemp; echo $d")
+    left = [Path(path) for path in said.split()]
+    assert all(path.exists() for path in left)
+    await sandbox.close()
+    assert not any(path.exists() for path in left)
+
+
+@as_root
 def test_two_workers_never_share_an_account(tmp_path: Path) -> None:
     first, second = Accounts(tmp_path), Accounts(tmp_path)
     try:

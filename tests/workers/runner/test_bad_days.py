@@ -80,3 +80,26 @@ async def test_too_many_jobs_at_once_say_so(bench: Bench, executor: HostExecutor
     result = await bench.run(steps("echo no"))
     assert result.status is JobStatus.FAILURE
     assert "accounts of this worker are in use" in (result.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        ('run: \'echo "$A"\'\n        env: {A: "a\\0b"}', "cannot be passed on"),
+        ("run: echo ${{ fromJSON('\"\\ud800\"') }}", None),
+        ("run: 'true'\n        name: ${{ fromJSON('\"\\ud800\"') }}", None),
+        ("run: 'true'\n        name: " + "n" * 3000, None),
+        ("run: 'head -c 2000000 /dev/zero | tr \"\\0\" x | sed s/^/a=/ > $GITHUB_OUTPUT'", "1 MiB"),
+        ("run: 'echo ::set-output name=a::$(head -c 900000 /dev/zero | tr \"\\0\" x)'", None),
+    ],
+)
+async def test_texts_that_cannot_be_stored_are_made_fit(
+    bench: Bench, step: str, reason: str | None
+) -> None:
+    await bench.run(f"{HEAD}      - {step}\n")
+    last = bench.store.step(0)
+    assert (last.status == "failure") is (reason is not None)
+    assert (reason or "") in (last.reason or "")
+    assert len(last.name) <= 500
+    repr(bench.store.updates).encode()
+    assert not any(0xD800 <= ord(character) < 0xE000 for character in last.name)

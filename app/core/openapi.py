@@ -1,5 +1,6 @@
 """The OpenAPI document and its two viewers, which work without internet."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -51,9 +52,22 @@ def _describe_operation(operation: dict[str, Any]) -> None:
     responses: dict[str, Any] = operation["responses"]
     reference = {"$ref": "#/components/schemas/Problem"}
     problem = {"content": {"application/problem+json": {"schema": reference}}}
-    if "422" in responses:
+    if "application/json" in responses.get("422", {}).get("content", {}):
         responses["422"] = {"description": "A malformed request", **problem}
-    responses.setdefault("default", {"description": "Any other error", **problem})
+    for status, description in _usual(operation):
+        responses.setdefault(status, {"description": description, **problem})
+
+
+def _usual(operation: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What an operation may answer because of what it takes, whatever it does."""
+    if "security" in operation:
+        yield "401", "Log in or send an API token"
+        yield "403", "Not allowed"
+    if "requestBody" in operation:
+        yield "400", "The body cannot be read"
+        yield "413", "The body is too large"
+    yield "503", "The database cannot be reached"
+    yield "default", "Any other error"
 
 
 class ViewerPolicy:

@@ -1,8 +1,9 @@
 """The way of a job's chunks and states into the database: in order, batched, never lost.
 
-When nothing is under way, what comes is written at once; what comes meanwhile goes in one batch
-after it. A batch writes its chunks before its states, so a step is never seen to have ended before
-its last line is stored.
+Chunks are written at once; what comes while something is being written goes in one batch after it.
+States wait up to 10 ms for company, so that a short step is one write and not two, and the last
+ones go with the end of the job. A batch writes its chunks before its states, so a step is never
+seen to have ended before its last line is stored.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from workers.runner.spool import Spool, Spooled
 
 IN_MEMORY = 8 << 20
 BATCH_BYTES = 4 << 20
+GATHER_S = 0.01
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 5.0
 
@@ -53,7 +55,7 @@ class Delivery:
         self._on_lost = on_lost
         self._chunks: deque[Chunk | Spooled] = deque()
         self._updates: dict[tuple[int, int], StepUpdate] = {}
-        self._held: dict[tuple[int, int], StepUpdate] = {}
+        self._finishing = asyncio.Event()
         self._in_memory = 0
         self._away = False
         self._work = asyncio.Event()
@@ -79,29 +81,23 @@ class Delivery:
         self._in_memory += len(chunk.data)
         self._append(chunk)
 
-    def update(self, update: StepUpdate, *, hold: bool = False) -> None:
-        """Take the state of a step attempt; only the last one of a batch is written.
-
-        Parameters: `hold` keeps it for `finish`, which is about to come: one transaction less.
-        """
-        key = (update.index, update.attempt)
+    def update(self, update: StepUpdate) -> None:
+        """Take the state of a step attempt; only the last one of a batch is written."""
         # Taken out first: the order of a batch is that of the last changes.
-        self._updates.pop(key, None)
-        if hold:
-            self._held[key] = update
-            return
-        self._updates[key] = update
+        self._updates.pop((update.index, update.attempt), None)
+        self._updates[update.index, update.attempt] = update
         self._wake()
 
     async def finish(self, result: JobResult) -> None:
-        """Write all that is left, then the end of the job.
+        """Write all that is left, the last states together with the end of the job.
 
         Raises:
             Replaced: the claim is lost.
         """
+        self._finishing.set()
         await self._idle.wait()
         self._raise_if_lost()
-        await self._insist(partial(self._reporter.finish, result, list(self._held.values())))
+        await self._insist(partial(self._reporter.finish, result, list(self._updates.values())))
         self._raise_if_lost()
 
     async def close(self) -> None:
@@ -142,13 +138,29 @@ class Delivery:
         while not self.replaced:
             await self._work.wait()
             self._work.clear()
-            while (self._chunks or self._updates) and not self.replaced:
-                await self._flush()
+            while self._has_work() and not self.replaced:
+                if self._chunks or await self._gathered():
+                    await self._flush()
             self._idle.set()
+
+    def _has_work(self) -> bool:
+        # Once the job ends, states are left to `finish`.
+        return bool(self._chunks or (self._updates and not self._finishing.is_set()))
+
+    async def _gathered(self) -> bool:
+        """Wait for company; False when the job ends meanwhile."""
+        try:
+            async with asyncio.timeout(GATHER_S):
+                await self._finishing.wait()
+        except TimeoutError:
+            return True
+        return False
 
     async def _flush(self) -> None:
         # States first: chunks that come from here on belong to later states.
-        updates, self._updates = self._updates, {}
+        updates: dict[tuple[int, int], StepUpdate] = {}
+        if not self._finishing.is_set():
+            updates, self._updates = self._updates, {}
         count = len(self._chunks)
         while count and not self.replaced:
             batch = self._next_batch(count)

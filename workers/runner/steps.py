@@ -30,11 +30,9 @@ class RunningStep:
     env: Mapping[str, str]
 
     def report(self, **changes: object) -> None:
-        """Change the state and send it on its way; the end of the last step goes with the job's."""
+        """Change the state and send it on its way."""
         self.update = replace(self.update, **changes)  # type: ignore[arg-type] # its own fields
-        ends_job = self.update.conclusion is not None and not self.run.posts
-        last = self.step.index == len(self.run.assignment.job.steps) - 1
-        self.run.delivery.update(self.update, hold=ends_job and last)
+        self.run.delivery.update(self.update)
 
 
 async def run_step(run: JobRun, step: Step, defaults: RunDefaults) -> None:

@@ -1,6 +1,7 @@
 """Imports every module's models, so that the metadata is whole."""
 
 from app.administration.models import Worker
+from app.artifacts.models import Artifact, CacheEntry, StoredContent
 from app.auth.models import ApiToken, LoginSession, User
 from app.core.orm import Base
 from app.executions.models import (
@@ -20,7 +21,9 @@ from app.projects.models import Member, Project
 
 __all__ = [
     "ApiToken",
+    "Artifact",
     "Base",
+    "CacheEntry",
     "ConcurrencyGroup",
     "Execution",
     "ExecutionEvent",
@@ -36,6 +39,7 @@ __all__ = [
     "PipelineVersion",
     "Project",
     "Step",
+    "StoredContent",
     "User",
     "Worker",
 ]

@@ -112,6 +112,17 @@ class LogSettings(BaseModel):
     max_step_bytes: int = Field(256 * 1024 * 1024, ge=4096)
 
 
+class ArtifactSettings(BaseModel):
+    """The store of artifacts and caches. Without a URL: a folder in the data folder, which all
+    servers and workers must then share."""
+
+    url: SecretStr | None = Field(None, description="As fsspec takes it, e.g. s3://bucket/prefix")
+    retention_days: int = Field(90, ge=1, le=3650, description="The default and the longest time")
+    execution_bytes: int = Field(10 * 1024**3, ge=0, description="All artifacts of an execution")
+    cache_bytes: int = Field(10 * 1024**3, ge=0, description="All caches of a project")
+    cache_days: int = Field(7, ge=1, description="After so many days without use a cache goes")
+
+
 class RealtimeSettings(BaseModel):
     """Sockets and streams; seconds."""
 
@@ -140,6 +151,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     logs: LogSettings = LogSettings()
+    artifacts: ArtifactSettings = ArtifactSettings()
     realtime: RealtimeSettings = RealtimeSettings()
 
     @model_validator(mode="after")
@@ -175,3 +187,10 @@ class Settings(BaseSettings):
         if self.database.url is not None:
             return self.database.url.get_secret_value()
         return f"sqlite+aiosqlite:///{(self.data.folder / 'ansflow.db').resolve()}"
+
+    @cached_property
+    def artifacts_url(self) -> str:
+        """Where the contents of artifacts and caches are, as fsspec takes it."""
+        if self.artifacts.url is not None:
+            return self.artifacts.url.get_secret_value()
+        return f"file://{(self.data.folder / 'artifacts').resolve()}"

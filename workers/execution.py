@@ -4,6 +4,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +21,7 @@ from workers.runner.job import run_job
 from workers.runner.ports import CancelSignal, Replaced
 from workers.runner.settings import RunnerSettings
 from workers.running import Execute
+from workers.storages import open_storages
 
 log = logger(__name__)
 
@@ -44,6 +46,7 @@ def job_execution(
         max_log_bytes=settings.logs.max_step_bytes,
         allow_private_addresses=settings.security.allow_private_addresses,
     )
+    storage_of = open_storages(settings, database)
 
     async def execute(claimed: Claimed, signal: CancelSignal) -> None:
         holder = ClaimHolder(database, claimed, max_worker_lost=settings.worker.max_worker_lost)
@@ -51,6 +54,7 @@ def job_execution(
         assignment = assignment_of(
             claimed, secrets=secrets, keep_workspace=settings.worker.keep_workspaces
         )
+        assignment = replace(assignment, storage=storage_of(claimed))
         try:
             await run_job(
                 assignment,

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from workers.actions.artifacts_download import download_artifact
+from workers.actions.artifacts_upload import upload_artifact
 from workers.actions.base import ActionBody, ActionCall, ActionFailed
 from workers.actions.checkout import checkout
 from workers.actions.http import http
@@ -17,8 +19,10 @@ def _not_here(name: str) -> ActionBody:
 
 ACTIONS: Mapping[str, ActionBody] = {
     "checkout": checkout,
+    "download-artifact": download_artifact,
     "dummy": dummy,
     "http": http,
     "sleep": sleep,
-    **{name: _not_here(name) for name in ("cache", "download-artifact", "upload-artifact")},
+    "upload-artifact": upload_artifact,
+    **{name: _not_here(name) for name in ("cache",)},
 }

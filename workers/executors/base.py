@@ -46,11 +46,13 @@ class JobPaths:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One process to start. `env` is its whole environment."""
+    """One process to start. `env` is its whole environment; `stdin` is a descriptor to read from,
+    else there is nothing to read."""
 
     argv: Sequence[str]
     cwd: Path
     env: Mapping[str, str]
+    stdin: int | None = None
 
 
 class Process(Protocol):

@@ -82,7 +82,7 @@ class HostSandbox:
                 [*prefix, program, *command.argv[1:]],
                 cwd=command.cwd,
                 env=command.env,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if command.stdin is None else command.stdin,
                 stdout=writing,
                 stderr=writing,
                 start_new_session=True,

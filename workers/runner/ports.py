@@ -14,6 +14,7 @@ from uuid import UUID
 
 from app.engine.definition import Definition, Job
 from app.engine.states import JobStatus, StepStatus
+from workers.runner.storage import JobStorage
 
 MAX_NAME = 500
 MAX_REASON = 2000
@@ -52,6 +53,7 @@ class Assignment:
     `repository_url` is what `checkout` clones when it is given no other repository.
     `first_step_attempt` is the number that the steps' attempts start from: attempts of a step
     count over all attempts of the job, so that no log is written twice under the same key.
+    `storage` keeps artifacts, caches and test reports; None where there is no place for them.
     """
 
     execution_id: UUID
@@ -74,6 +76,7 @@ class Assignment:
     previous: PreviousAttempt | None = None
     first_step_attempt: int = 1
     debug: bool = False
+    storage: JobStorage | None = None
 
 
 @dataclass(frozen=True, slots=True)

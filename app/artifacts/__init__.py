@@ -1,0 +1,1 @@
+"""Artifacts, caches and test reports: what jobs leave behind besides logs."""

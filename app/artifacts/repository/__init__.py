@@ -1,0 +1,1 @@
+"""Statements about artifacts, caches and test reports."""

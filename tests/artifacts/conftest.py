@@ -1,0 +1,84 @@
+"""Jobs that run for real, over a real database and a store in a folder."""
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from app.artifacts.store import ContentStore
+from app.core.clock import new_id
+from app.core.db import Database
+from app.executions.service.claim import Claimed
+from app.settings import Settings
+from tests.executions.driver import Driver
+from tests.fixtures.factories import Factory
+from workers.executors.host import HostExecutor
+from workers.runner.database import ClaimHolder, assignment_of
+from workers.runner.job import run_job
+from workers.runner.ports import CancelSignal, JobResult
+from workers.runner.settings import RunnerSettings
+from workers.storages import open_storages
+
+
+@dataclass
+class Floor:
+    """Runs the jobs of executions one by one, as the test says."""
+
+    driver: Driver
+    make: Factory
+    executor: HostExecutor
+    settings: Settings
+    cancel: CancelSignal = field(default_factory=CancelSignal)
+
+    @property
+    def database(self) -> Database:
+        return self.driver.database
+
+    @property
+    def store(self) -> ContentStore:
+        return ContentStore(self.settings.artifacts_url)
+
+    async def start(self, source: str, *, pipeline_id: uuid.UUID | None = None) -> uuid.UUID:
+        """Start an execution; of a new pipeline unless one is given."""
+        if pipeline_id is None:
+            pipeline_id = (await self.make.pipeline(await self.make.project(), source=source)).id
+        return await self.driver.start(pipeline_id)
+
+    async def claim(self, execution_id: uuid.UUID, key: str) -> Claimed:
+        """Claim a job."""
+        claimed = await self.driver.claim(execution_id, key)
+        assert claimed is not None, f"{key} could not be claimed"
+        return claimed
+
+    async def run(self, execution_id: uuid.UUID, key: str) -> JobResult:
+        """Claim a job and run it to its end."""
+        return await self.run_claimed(await self.claim(execution_id, key))
+
+    async def run_claimed(self, claimed: Claimed) -> JobResult:
+        """Run a claimed job to its end."""
+        holder = ClaimHolder(self.database, claimed, max_worker_lost=2)
+        storage = open_storages(self.settings, self.database)(claimed)
+        assignment = assignment_of(claimed, secrets={}, keep_workspace=False)
+        return await run_job(
+            replace(assignment, storage=storage),
+            reporter=holder,
+            logs=holder,
+            executor=self.executor,
+            cancel=self.cancel,
+            settings=RunnerSettings(grace_s=0.5),
+        )
+
+
+@pytest.fixture
+def floor(database: Database, make: Factory, settings: Settings) -> Iterator[Floor]:
+    # Not `tmp_path`: pytest makes that 0700, and jobs of root run as other accounts.
+    folder = Path(tempfile.mkdtemp(prefix="ansflow-test-"))
+    folder.chmod(0o711)
+    executor = HostExecutor(folder)
+    yield Floor(Driver(database, new_id()), make, executor, settings)
+    executor.close()
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,35 @@
+"""The storage of each job that this process runs."""
+
+from collections.abc import Callable
+
+from app.artifacts.service.upload import Owner
+from app.artifacts.store import ContentStore
+from app.core.db import Database
+from app.executions.service.claim import Claimed
+from app.settings import Settings
+from workers.runner.storage import JobStorage, StorageRules
+
+
+def open_storages(settings: Settings, database: Database) -> Callable[[Claimed], JobStorage]:
+    """What gives a claimed job its storage.
+
+    Raises: StoreFailed when the configured store cannot be used.
+    """
+    store = ContentStore(settings.artifacts_url)
+    rules = StorageRules(
+        retention_days=settings.artifacts.retention_days,
+        execution_bytes=settings.artifacts.execution_bytes,
+        cache_bytes=settings.artifacts.cache_bytes,
+    )
+
+    def storage_of(claimed: Claimed) -> JobStorage:
+        owner = Owner(
+            project_id=claimed.project_id,
+            execution_id=claimed.execution_id,
+            job_id=claimed.job_id,
+            attempt=claimed.attempt,
+            token=claimed.token,
+        )
+        return JobStorage(database, store, owner, rules)
+
+    return storage_of

@@ -92,10 +92,16 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     ).instrument(app).expose(app, include_in_schema=False, dependencies=[api.Public])
     app.add_middleware(ErrorBoundary)
     app.add_middleware(openapi.ViewerPolicy)
-    app.add_middleware(SecurityHeaders, headers=HEADERS)
+    app.add_middleware(SecurityHeaders, headers=_headers(settings))
     app.add_middleware(RequestContext)
     # Outermost: the layers inside wrap `send`, and these sockets write to the transport itself.
     app.add_middleware(RealtimeSockets)
+
+
+def _headers(settings: Settings) -> dict[str, str]:
+    if not settings.server.production:
+        return HEADERS
+    return HEADERS | {"Strict-Transport-Security": "max-age=31536000"}
 
 
 @asynccontextmanager

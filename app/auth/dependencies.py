@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import structlog
 from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
@@ -51,6 +52,7 @@ async def caller(
         principal = found
     needed = Scope.READ if request.method in _SAFE else Scope.WRITE
     if not principal.is_anonymous:
+        structlog.contextvars.bind_contextvars(user_id=str(principal.user_id))
         require_scope(principal, needed)
     return principal
 

@@ -3,6 +3,8 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
 
 from pydantic import SecretStr
 
@@ -13,7 +15,7 @@ from app.auth.passwords import hash_password, needs_rehash, verify_password
 from app.auth.principals import Principal
 from app.auth.repository import SessionRepository, UserRepository
 from app.auth.throttle import LoginThrottle
-from app.core.clock import new_id, utcnow
+from app.core.clock import db_now, new_id, utcnow
 from app.core.crypto import new_token, token_digest
 from app.core.db import AsyncSession, Database
 from app.events import RightsChanged, publish_after_commit
@@ -58,15 +60,16 @@ async def begin_session(
     session: AsyncSession, *, user: User, client: Client
 ) -> tuple[Principal, str]:
     """A new session of a user; returns it with the secret of its cookie."""
-    secret, now = new_token(prefix=""), utcnow()
+    secret = new_token(prefix="")
     row = LoginSession(
         id=new_id(),
         user_id=user.id,
         digest=token_digest(secret),
         address=client.address[:45],
         user_agent=client.user_agent[:300],
-        created_at=now,
-        seen_at=now,
+        created_at=utcnow(),
+        # The database's clock: it is compared with it later.
+        seen_at=cast(datetime, db_now()),
     )
     await SessionRepository(session).insert(row, conflict=BadCredentials())
     return session_principal(row, user), secret

@@ -2,19 +2,23 @@
 
 import asyncio
 import secrets
-import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+T = TypeVar("T")
 _HASHER = PasswordHasher()
-# Each hash takes 64 MiB for a moment: a storm of log-ins must not take all memory.
-_AT_ONCE = threading.BoundedSemaphore(4)
+# Each hash takes 64 MiB for a moment: a storm of log-ins must take neither all memory nor the
+# threads that everybody else needs.
+_THREADS = ThreadPoolExecutor(4, thread_name_prefix="passwords")
 
 
 async def hash_password(password: str) -> str:
     """The hash to store, with its parameters."""
-    return await asyncio.to_thread(_hash, password)
+    return await _in_thread(_HASHER.hash, password)
 
 
 async def verify_password(password: str, password_hash: str | None) -> bool:
@@ -22,7 +26,7 @@ async def verify_password(password: str, password_hash: str | None) -> bool:
 
     Without a hash it takes as long as with one, so that the time does not tell who exists.
     """
-    return await asyncio.to_thread(_verify, password, password_hash)
+    return await _in_thread(_verify, password, password_hash)
 
 
 def needs_rehash(password_hash: str) -> bool:
@@ -35,17 +39,15 @@ def random_password() -> str:
     return secrets.token_urlsafe(18)
 
 
-def _hash(password: str) -> str:
-    with _AT_ONCE:
-        return _HASHER.hash(password)
+async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, work, *arguments)
 
 
 def _verify(password: str, password_hash: str | None) -> bool:
-    with _AT_ONCE:
-        try:
-            return _HASHER.verify(password_hash or _dummy(), password) and password_hash is not None
-        except (VerificationError, InvalidHashError):
-            return False
+    try:
+        return _HASHER.verify(password_hash or _dummy(), password) and password_hash is not None
+    except (VerificationError, InvalidHashError):
+        return False
 
 
 def _dummy() -> str:

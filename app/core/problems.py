@@ -6,10 +6,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from app.core.errors import AnsFlowError, Invalid
+from app.core.db import is_replayable
+from app.core.errors import AnsFlowError, Invalid, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -29,12 +31,20 @@ def install(app: FastAPI) -> None:
     """Answer all errors of an application with problem details."""
     app.add_exception_handler(AnsFlowError, _ours)
     app.add_exception_handler(HTTPException, _frameworks)
+    app.add_exception_handler(DBAPIError, _busy)
     app.add_exception_handler(RequestValidationError, _validation)
 
 
 async def _ours(_request: Request, error: Exception) -> Response:
     assert isinstance(error, AnsFlowError)
     return respond(error)
+
+
+async def _busy(_request: Request, error: Exception) -> Response:
+    """Deadlocks and lock time-outs: nothing was written, the same request may well succeed."""
+    if not is_replayable(error):
+        raise error
+    return respond(Unavailable("others change the same; send the request again", retry_after_s=1))
 
 
 async def _frameworks(_request: Request, error: Exception) -> Response:

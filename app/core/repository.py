@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.core.db import AsyncSession, ReadSession
-from app.core.errors import AnsFlowError
+from app.core.errors import AnsFlowError, Conflict
 from app.core.orm import Base
 from app.core.pagination import PageParams, Slice
 
@@ -20,17 +20,20 @@ class Repository:
     def __init__(self, session: AsyncSession | ReadSession) -> None:
         self.session = session
 
-    async def insert(self, *rows: Base, conflict: AnsFlowError) -> None:
-        """Insert rows in this order.
+    async def save(self, *rows: Base, conflict: AnsFlowError) -> None:
+        """Write new or changed rows in this order.
 
-        Raises: `conflict` when a unique key is taken; the transaction is then of no more use.
+        Raises: `conflict` when a unique key is taken, Conflict when something that they refer to
+        was deleted meanwhile; the transaction is then of no more use.
         """
         try:
             for row in rows:
                 self.session.add(row)
                 await self.session.flush()
         except IntegrityError as error:
-            raise conflict from error
+            if is_duplicate(error):
+                raise conflict from error
+            raise Conflict("something that this belongs to was deleted meanwhile") from error
 
     async def delete(self, row: Base) -> None:
         """Delete a row, now; the database deletes what belongs to it."""
@@ -53,6 +56,12 @@ class Repository:
         items = rows[: params.limit]
         more = len(rows) > params.limit
         return Slice(items, str(getattr(items[-1], key.key)) if more else None)
+
+
+def is_duplicate(error: IntegrityError) -> bool:
+    """True when a unique key is taken, False when another constraint is broken."""
+    text = str(error.orig)
+    return "UNIQUE constraint failed" in text or "1062" in text.partition(",")[0]
 
 
 def _beyond(

@@ -34,6 +34,9 @@ class Action(StrEnum):
     EXECUTION_DELETE = "execution.delete"
     LOG_READ = "log.read"
     ARTIFACT_READ = "artifact.read"
+    ARTIFACT_DELETE = "artifact.delete"
+    CACHE_READ = "cache.read"
+    CACHE_DELETE = "cache.delete"
 
 
 LEAST: Mapping[Action, Role] = MappingProxyType(
@@ -55,6 +58,9 @@ LEAST: Mapping[Action, Role] = MappingProxyType(
         Action.EXECUTION_DELETE: Role.MAINTAINER,
         Action.LOG_READ: Role.REPORTER,
         Action.ARTIFACT_READ: Role.REPORTER,
+        Action.ARTIFACT_DELETE: Role.DEVELOPER,
+        Action.CACHE_READ: Role.REPORTER,
+        Action.CACHE_DELETE: Role.DEVELOPER,
     }
 )
 """The least role for each action."""
@@ -78,7 +84,10 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.EXECUTION_CANCEL: "Cancel executions",
         Action.EXECUTION_DELETE: "Delete executions",
         Action.LOG_READ: "Read logs and step summaries",
-        Action.ARTIFACT_READ: "Download artifacts and reports",
+        Action.ARTIFACT_READ: "Download artifacts and test reports",
+        Action.ARTIFACT_DELETE: "Delete artifacts before they expire",
+        Action.CACHE_READ: "List caches",
+        Action.CACHE_DELETE: "Delete caches",
     }
 )
 

@@ -2,7 +2,10 @@
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from sqlalchemy.exc import OperationalError
 
+from app.core.db import Database
 from tests.fixtures.answers import assert_problem
 
 
@@ -42,3 +45,27 @@ async def test_a_malformed_body_is_refused(client: httpx.AsyncClient, content: b
 async def test_a_malformed_query_is_refused(client: httpx.AsyncClient, query: str) -> None:
     problem = assert_problem(await client.get(f"/api/v1/projects?{query}"), 422, "invalid")
     assert problem["errors"][0]["location"] == ["query", query.split("=")[0]]
+
+
+async def test_without_the_database_the_answer_says_when_to_come_back(
+    client: httpx.AsyncClient, application: FastAPI
+) -> None:
+    own = application.state.runtime.database
+    application.state.runtime.database = away = Database("mysql+asyncmy://x@127.0.0.1:1/x")
+    answer = await client.get("/api/v1/projects")
+    application.state.runtime.database = own
+    await away.close()
+    assert_problem(answer, 503, "unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_a_deadlock_is_answered_with_try_again(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def deadlock(*_: object, **__: object) -> None:
+        raise OperationalError("UPDATE", {}, Exception(1213, "Deadlock found"))
+
+    monkeypatch.setattr("app.projects.endpoints.ProjectRepository.list", deadlock)
+    answer = await client.get("/api/v1/projects")
+    assert_problem(answer, 503, "unavailable")
+    assert answer.headers["retry-after"] == "1"

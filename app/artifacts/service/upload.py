@@ -10,6 +10,8 @@ from app.artifacts.repository.contents import ContentRepository
 from app.artifacts.store import ContentTooLarge, Stored
 from app.core.clock import new_id
 from app.core.db import AsyncSession, Database
+from app.jobs.catalog import CleanUpArtifacts
+from app.jobs.outbox import enqueue
 
 UPLOAD_TIME_S = 24 * 3600.0
 """After this long an upload that has made no artifact or cache counts as broken off."""
@@ -114,7 +116,7 @@ async def keep_artifact(
             created_at=now,
             expires_at=expires_at,
         )
-        await repository.insert(artifact, conflict=ArtifactExists(_taken(name)))
+        await repository.save(artifact, conflict=ArtifactExists(_taken(name)))
         return artifact.id
 
     return await database.transact(write)
@@ -125,6 +127,12 @@ async def remove(session: AsyncSession, artifact: Artifact) -> None:
     content_id = artifact.content_id
     await ArtifactRepository(session).delete(artifact)
     await ContentRepository(session).free([content_id])
+
+
+async def delete_artifact(session: AsyncSession, artifact: Artifact) -> None:
+    """Remove an artifact because somebody wants it; its content goes soon."""
+    await remove(session, artifact)
+    await enqueue(session, CleanUpArtifacts())
 
 
 def _check_replaces(there: Artifact, owner: Owner, *, overwrite: bool) -> None:

@@ -71,7 +71,7 @@ async def begin_session(
         # The database's clock: it is compared with it later.
         seen_at=cast(datetime, db_now()),
     )
-    await SessionRepository(session).insert(row, conflict=BadCredentials())
+    await SessionRepository(session).save(row, conflict=BadCredentials())
     return session_principal(row, user), secret
 
 

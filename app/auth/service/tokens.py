@@ -61,7 +61,7 @@ async def issue_token(
         created_at=utcnow(),
         expires_at=expires_at,
     )
-    await TokenRepository(session).insert(token, conflict=TokenNotFound())
+    await TokenRepository(session).save(token, conflict=TokenNotFound())
     return token, secret
 
 

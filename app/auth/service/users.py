@@ -40,7 +40,7 @@ async def create_user(
         created_at=utcnow(),
     )
     taken = UserNameTaken(f"there is already a user {name!r}")
-    await UserRepository(session).insert(user, conflict=taken)
+    await UserRepository(session).save(user, conflict=taken)
     return user
 
 

@@ -39,7 +39,7 @@ async def create_pipeline(
         created_at=now,
         updated_at=now,
     )
-    await PipelineRepository(session).insert(pipeline, conflict=_taken(slug))
+    await PipelineRepository(session).save(pipeline, conflict=_taken(slug))
     await add_version(session, pipeline=pipeline, by=by, checked=checked, message=message)
     return pipeline
 
@@ -54,7 +54,7 @@ async def update_pipeline(
     for field, value in changes.items():
         setattr(pipeline, field, value)
     pipeline.updated_at = utcnow()
-    await PipelineRepository(session).insert(pipeline, conflict=_taken(pipeline.slug))
+    await PipelineRepository(session).save(pipeline, conflict=_taken(pipeline.slug))
     return pipeline
 
 

@@ -52,7 +52,7 @@ async def add_version(
         created_by=by.user_id,
         created_at=utcnow(),
     )
-    await repository.insert(version, conflict=PipelineSlugTaken())
+    await repository.save(version, conflict=PipelineSlugTaken())
     return version
 
 

@@ -33,7 +33,7 @@ async def set_member(
         if list(owners) == [user.id]:
             raise LastOwner("make somebody else an owner first")
         member.role = role
-    await repository.insert(member, conflict=MemberNotFound())
+    await repository.save(member, conflict=MemberNotFound())
     publish_after_commit(session, RightsChanged(user_ids=[user.id]))
     return member, user
 

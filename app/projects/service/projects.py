@@ -38,7 +38,7 @@ async def create_project(
     )
     owner = Member(project_id=project.id, user_id=by.id, role=Role.OWNER, created_at=now)
     taken = ProjectSlugTaken(f"there is already a project {slug!r}")
-    await ProjectRepository(session).insert(project, owner, conflict=taken)
+    await ProjectRepository(session).save(project, owner, conflict=taken)
     publish_after_commit(session, RightsChanged(user_ids=[by.id]))
     return project
 
@@ -59,7 +59,7 @@ async def update_project(
         setattr(project, field, value)
     project.updated_at = utcnow()
     taken = ProjectSlugTaken(f"there is already a project {project.slug!r}")
-    await ProjectRepository(session).insert(project, conflict=taken)
+    await ProjectRepository(session).save(project, conflict=taken)
     if opens:
         publish_after_commit(session, RightsChanged(user_ids=None))
     return project

@@ -1,0 +1,148 @@
+"""RabbitMQ for tests: queues under a prefix of their own, and a connection that can be cut."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import pika
+import pika.exceptions
+import pytest
+
+from app.jobs.queues import dead_letters_of, default_queues
+from tests.services.urls import rabbitmq_url
+
+
+@dataclass
+class Rabbit:
+    """A look from outside, with names without prefix. `queues` are deleted after the test."""
+
+    url: str
+    prefix: str
+    queues: set[str] = field(default_factory=lambda: set(default_queues()))
+
+    @contextlib.contextmanager
+    def channel(self) -> Iterator[Any]:
+        """A channel of a connection of its own."""
+        connection = pika.BlockingConnection(pika.URLParameters(self.url))
+        try:
+            yield connection.channel()
+        finally:
+            if connection.is_open:
+                connection.close()
+
+    def ready(self, queue: str) -> int:
+        """Messages that nobody took."""
+        with self.channel() as channel:
+            found = channel.queue_declare(self.prefix + queue, passive=True)
+            return int(found.method.message_count)
+
+    def purge(self, queue: str) -> None:
+        """Throw away what waits."""
+        with self.channel() as channel:
+            channel.queue_purge(self.prefix + queue)
+
+    def delete(self, queue: str) -> None:
+        """Delete a queue, if there is one."""
+        with self.channel() as channel:
+            channel.queue_delete(self.prefix + queue)
+
+    def send(self, queue: str, body: bytes) -> None:
+        """Put anything on a queue."""
+        with self.channel() as channel:
+            channel.basic_publish("", self.prefix + queue, body)
+
+    def take(self, queue: str) -> bytes | None:
+        """The next message, acknowledged."""
+        with self.channel() as channel:
+            _, _, body = channel.basic_get(self.prefix + queue, auto_ack=True)
+            return body  # type: ignore[no-any-return]  # pika's basic_get is untyped
+
+    def clean(self) -> None:
+        """Delete all queues of this test."""
+        with self.channel() as channel:
+            for queue in self.queues:
+                channel.queue_delete(self.prefix + queue)
+                channel.queue_delete(self.prefix + dead_letters_of(queue))
+
+
+@pytest.fixture
+def rabbit() -> Iterator[Rabbit]:
+    """RabbitMQ with a prefix of this test; skips where there is none."""
+    found = Rabbit(rabbitmq_url(), f"test_{secrets.token_hex(6)}.")
+    try:
+        with found.channel():
+            pass
+    except pika.exceptions.AMQPConnectionError:
+        pytest.skip(f"no RabbitMQ at {urlsplit(found.url).hostname}")
+    yield found
+    found.clean()
+
+
+class Proxy:
+    """Stands between a client and RabbitMQ. Belongs to the test's loop."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._target = (parts.hostname or "127.0.0.1", parts.port or 5672)
+        self._parts = parts
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._port = 0
+        self._pumps: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        """Through the proxy."""
+        account = f"{self._parts.username}:{self._parts.password}"
+        return self._parts._replace(netloc=f"{account}@127.0.0.1:{self._port}").geturl()
+
+    async def open(self) -> None:
+        """Take connections, from now on or again."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    def cut(self) -> None:
+        """Cut all connections; new ones are taken."""
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def close(self) -> None:
+        """Cut all connections and refuse new ones."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        self.cut()
+        if self._pumps:
+            await asyncio.wait(self._pumps)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        other_reader, other_writer = await asyncio.open_connection(*self._target)
+        self._writers |= {writer, other_writer}
+        for source, sink in ((reader, other_writer), (other_reader, writer)):
+            task = asyncio.create_task(_pump(source, sink))
+            self._pumps.add(task)
+            task.add_done_callback(self._pumps.discard)
+
+
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await source.read(65536):
+            sink.write(data)
+            await sink.drain()
+    sink.close()
+    with contextlib.suppress(OSError):
+        await sink.wait_closed()
+
+
+@pytest.fixture
+async def proxy(rabbit: Rabbit) -> AsyncIterator[Proxy]:
+    """A way to this test's RabbitMQ that can be cut."""
+    between = Proxy(rabbit.url)
+    await between.open()
+    yield between
+    await between.close()

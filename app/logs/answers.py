@@ -73,7 +73,7 @@ async def job_answer(
     """A page of the steps of a job, or a stream."""
     if window.follow:
         _resume(follower, log, window)
-        return _stream(follow_job(follower, job_id))
+        return _stream(follow_job(follower, job_id, log.execution_id))
     return await lines_page(session, log, window)
 
 

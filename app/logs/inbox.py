@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from app.events import EventBus, Message
@@ -37,14 +37,25 @@ class Inbox:
 
 
 @asynccontextmanager
-async def listening(bus: EventBus, topic: str) -> AsyncIterator[Inbox]:
-    """Hear a topic; also when the bus is away: then nothing comes until it is back."""
+async def listening(
+    bus: EventBus, *topics: str, wanted: Callable[[Message], bool] = lambda _message: True
+) -> AsyncIterator[Inbox]:
+    """Hear topics; also when the bus is away: then nothing comes until it is back.
+
+    Parameters: `wanted` says which messages are heard at all.
+    """
     inbox = Inbox()
-    subscribing = asyncio.ensure_future(bus.subscribe(topic, inbox.receive))
+
+    def receive(message: Message) -> None:
+        if wanted(message):
+            inbox.receive(message)
+
+    subscribing = [asyncio.ensure_future(bus.subscribe(topic, receive)) for topic in topics]
     try:
         # Without Redis this takes long; who has no subscription yet asks the database.
-        await asyncio.wait({subscribing}, timeout=_SUBSCRIBE_S)
+        await asyncio.wait(subscribing, timeout=_SUBSCRIBE_S)
         yield inbox
     finally:
-        bus.unsubscribe(topic, inbox.receive)
-        subscribing.cancel()
+        for topic, task in zip(topics, subscribing, strict=True):
+            bus.unsubscribe(topic, receive)
+            task.cancel()

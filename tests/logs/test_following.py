@@ -13,7 +13,7 @@ from app.auth.principals import SYSTEM, Principal
 from app.core.db import Database
 from app.core.errors import Unavailable
 from app.engine.states import ExecutionStatus, JobStatus, StepStatus
-from app.events import Event, LocalBus, LogWritten
+from app.events import Event, JobChanged, LocalBus, LogWritten
 from app.events.bus import Receive
 from app.logs.inbox import MAX_WAITING
 from app.logs.repository.reading import LogRepository
@@ -320,7 +320,9 @@ class TestFollowJob:
         first, second = await logged.step(job, 0), await logged.step(job, 1)
         await second.set_status(StepStatus.PENDING)
         await logged.step(job, 2, status=StepStatus.SKIPPED)
-        async with following(follow_job(follower(database, bus), job.id)) as stream:
+        async with following(
+            follow_job(follower(database, bus), job.id, job.execution_id)
+        ) as stream:
             await first.write("a")
             await until(lambda: len(stream.lines) == 1)
             await first.end()
@@ -350,7 +352,9 @@ class TestFollowJob:
         job = await logged.job(await logged.execution())
         lost = await logged.step(job, 0)
         await lost.write("first attempt")
-        async with following(follow_job(follower(database, bus), job.id)) as stream:
+        async with following(
+            follow_job(follower(database, bus), job.id, job.execution_id)
+        ) as stream:
             await until(lambda: len(stream.lines) == 1)
             await lost.end(StepStatus.FAILURE, complete=False)
             async with database.session() as session:
@@ -367,9 +371,29 @@ class TestFollowJob:
     ) -> None:
         job = await logged.job(await logged.execution())
         await logged.end_job(job, JobStatus.SKIPPED)
-        async with following(follow_job(follower(database, bus), job.id)) as stream:
+        async with following(
+            follow_job(follower(database, bus), job.id, job.execution_id)
+        ) as stream:
             await stream.ended()
         assert [kind for kind, _ in stream.events] == ["log.end"]
+
+    async def test_the_end_of_the_job_is_heard(
+        self, logged: LogFactory, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(cursors, "SILENCE_S", 3600.0)
+        bus = LocalBus()
+        execution = await logged.execution()
+        job, other = await logged.job(execution), await logged.job(execution, "other")
+        step = await logged.step(job)
+        await step.end()
+        frames = follow_job(follower(database, bus), job.id, execution.id)
+        async with following(frames) as stream:
+            await until(lambda: len(stream.events) == 2)
+            bus.publish([_changed(other)])
+            await logged.end_job(job)
+            bus.publish([_changed(job)])
+            await stream.ended()
+        assert stream.end is not None
 
 
 class TestFollowExecution:
@@ -425,6 +449,17 @@ class TestFollowExecution:
         async with following(follow_execution(begun, execution.id)) as stream:
             await stream.ended()
         assert [text for _, text in stream.lines] == ["two 2"]
+
+
+def _changed(job: Job) -> Event:
+    return JobChanged(
+        execution_id=job.execution_id,
+        job_id=job.id,
+        key=job.key,
+        name=job.name,
+        attempt=1,
+        status=JobStatus.SUCCESS,
+    )
 
 
 def _event(step: LoggedStep, number: int) -> Event:

@@ -15,9 +15,9 @@ from app.auth.principals import Principal
 from app.core.db import Database, ReadSession
 from app.core.errors import Unavailable
 from app.engine.states import TERMINAL_EXECUTION, TERMINAL_JOB, ExecutionStatus, JobStatus
-from app.events import EventBus, topics
+from app.events import EventBus, JobChanged, Message, topics
 from app.logs import frames
-from app.logs.inbox import listening
+from app.logs.inbox import Inbox, listening
 from app.logs.parts import Part
 from app.logs.repository.reading import JobState, LogRepository
 from app.logs.service.cursor import SILENCE_S, Cursor
@@ -60,11 +60,14 @@ async def follow_step(
             now = await LogRepository(session).part(follower.principal, step_id)
         return None if now is None else _View([now], _end_of_step(now) if now.has_ended else None)
 
-    async for frame in _follow(follower, topics.job_log(job_id), look):
-        yield frame
+    async with listening(follower.bus, topics.job_log(job_id)) as inbox:
+        async for frame in _follow(follower, inbox, look):
+            yield frame
 
 
-async def follow_job(follower: Follower, job_id: uuid.UUID) -> AsyncIterator[bytes]:
+async def follow_job(
+    follower: Follower, job_id: uuid.UUID, execution_id: uuid.UUID
+) -> AsyncIterator[bytes]:
     """Frames until the job has ended: its steps in order, of later attempts as well."""
 
     async def look() -> _View | None:
@@ -74,7 +77,7 @@ async def follow_job(follower: Follower, job_id: uuid.UUID) -> AsyncIterator[byt
         job, parts = found
         return _View(parts, _end_of_job(job) if job.status in TERMINAL_JOB else None)
 
-    async for frame in _follow(follower, topics.job_log(job_id), look):
+    async for frame in _follow_job(follower, job_id, execution_id, look):
         yield frame
 
 
@@ -135,7 +138,7 @@ async def _job_of_execution(follower: Follower, job: JobState) -> AsyncIterator[
         return _View(parts if now.attempt == job.attempt else [], b"" if ended else None)
 
     first = True
-    async for frame in _follow(follower, topics.job_log(job.id), look):
+    async for frame in _follow_job(follower, job.id, job.execution_id, look):
         if first and begun:
             first = False
             yield frames.job_event(job, status=JobStatus.RUNNING)
@@ -148,31 +151,52 @@ async def _job_of_execution(follower: Follower, job: JobState) -> AsyncIterator[
             yield frames.job_event(now)
 
 
-async def _follow(
-    follower: Follower, topic: str, look: Callable[[], Awaitable[_View | None]]
+async def _follow_job(
+    follower: Follower,
+    job_id: uuid.UUID,
+    execution_id: uuid.UUID,
+    look: Callable[[], Awaitable[_View | None]],
 ) -> AsyncIterator[bytes]:
-    cursor = follower.cursor
-    async with listening(follower.bus, topic) as inbox:
-        while not follower.is_over:
-            try:
-                view = await look()
-                if view is None:
-                    return
-                for part in view.parts:
-                    async for frame in cursor.catch_up(follower.database, part):
-                        yield frame
-                    if not part.has_ended and view.end is None:
-                        # Steps run one after the other: what comes later is told later.
-                        break
-            except Unavailable:
-                yield frames.DATABASE_AWAY
-                await asyncio.sleep(SILENCE_S)
-                continue
-            if view.end is not None:
-                yield view.end
+    """Hear the lines and steps of a job, and of its execution what is about this job."""
+    log, name = topics.job_log(job_id), str(job_id).encode()
+
+    def wanted(message: Message) -> bool:
+        return message.topic == log or (message.type == JobChanged.type and name in message.body)
+
+    execution = topics.execution(execution_id)
+    async with listening(follower.bus, log, execution, wanted=wanted) as inbox:
+        async for frame in _follow(follower, inbox, look):
+            yield frame
+
+
+async def _follow(
+    follower: Follower, inbox: Inbox, look: Callable[[], Awaitable[_View | None]]
+) -> AsyncIterator[bytes]:
+    while not follower.is_over:
+        try:
+            view = await look()
+            if view is None:
                 return
-            async for frame in cursor.live(inbox, view.parts):
+            async for frame in _catch_up(follower, view):
                 yield frame
+        except Unavailable:
+            yield frames.DATABASE_AWAY
+            await asyncio.sleep(SILENCE_S)
+            continue
+        if view.end is not None:
+            yield view.end
+            return
+        async for frame in follower.cursor.live(inbox, view.parts):
+            yield frame
+
+
+async def _catch_up(follower: Follower, view: _View) -> AsyncIterator[bytes]:
+    for part in view.parts:
+        async for frame in follower.cursor.catch_up(follower.database, part):
+            yield frame
+        if not part.has_ended and view.end is None:
+            # Steps run one after the other: what comes later is told later.
+            return
 
 
 async def _job(follower: Follower, job_id: uuid.UUID) -> tuple[JobState, list[Part]] | None:

@@ -15,6 +15,7 @@ from app.logs.repository.reading import LogRepository
 class Log:
     """A log: its parts in order; `ended` when no more of them and no more lines will come."""
 
+    execution_id: uuid.UUID
     parts: list[Part]
     ended: bool
 
@@ -27,7 +28,7 @@ async def log_of_step(session: ReadSession, principal: Principal, step_id: uuid.
     part = await LogRepository(session).part(principal, step_id)
     if part is None:
         raise StepNotFound(f"there is no step {step_id}")
-    return Log([part], part.has_ended)
+    return Log(part.execution_id, [part], part.has_ended)
 
 
 async def log_of_job(
@@ -43,7 +44,7 @@ async def log_of_job(
         raise JobNotFound(f"there is no job {job_id}")
     parts = await repository.parts_of_job(job_id, attempt=attempt)
     ended = job.status in TERMINAL_JOB or (attempt is not None and attempt < job.attempt)
-    return Log(parts, ended)
+    return Log(job.execution_id, parts, ended)
 
 
 async def log_of_execution(
@@ -58,4 +59,4 @@ async def log_of_execution(
     if status is None:
         raise ExecutionNotFound(f"there is no execution {execution_id}")
     parts = await repository.parts_of_execution(execution_id)
-    return Log(parts, status in TERMINAL_EXECUTION)
+    return Log(execution_id, parts, status in TERMINAL_EXECUTION)

@@ -4,6 +4,7 @@ from fastapi import APIRouter, FastAPI
 
 from app import health
 from app.administration.endpoints import router as administration
+from app.artifacts.endpoints import ROUTERS as ARTIFACTS
 from app.auth.dependencies import Public
 from app.auth.endpoints import ROUTERS as AUTH
 from app.executions.endpoints import ROUTERS as EXECUTIONS
@@ -13,7 +14,15 @@ from app.projects.endpoints import router as projects
 
 __all__ = ["ROUTERS", "Public", "include"]
 
-ROUTERS: tuple[APIRouter, ...] = (*AUTH, projects, *PIPELINES, *EXECUTIONS, logs, administration)
+ROUTERS: tuple[APIRouter, ...] = (
+    *AUTH,
+    projects,
+    *PIPELINES,
+    *EXECUTIONS,
+    logs,
+    *ARTIFACTS,
+    administration,
+)
 
 
 def include(app: FastAPI) -> None:

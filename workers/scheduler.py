@@ -13,7 +13,9 @@ from app.core.errors import Unavailable
 from app.core.logging import logger
 from app.events import bind
 from app.executions.service import gates, sweeps
+from app.jobs.catalog import CleanUpArtifacts
 from app.jobs.depths import Depths, RabbitDepths
+from app.jobs.outbox import enqueue
 from app.jobs.relay import Relay
 from app.settings import Settings
 from workers.connections import open_redis_bus, rabbit_publisher, rabbit_url
@@ -35,12 +37,14 @@ class Scheduler:
         self._database = database
         self._depths = depths
         self._judges_from = time.monotonic() + settings.worker.lease_s
+        self._cleans_from = 0.0
 
     async def run(self) -> None:
         """Sweep until cancelled."""
         while True:
             try:
                 await self.sweep()
+                await self._order_clean_up()
             except Unavailable as error:
                 self._judges_from = time.monotonic() + self._settings.worker.lease_s
                 log.warning("sweep_failed", error=error.detail)
@@ -65,6 +69,12 @@ class Scheduler:
             taken = await sweeps.take_lost_claims(self._database, max_worker_lost=lost_limit)
         if written or taken:
             log.info("swept", messages_written=written, claims_taken=taken)
+
+    async def _order_clean_up(self) -> None:
+        """At the start, then daily. Several replicas order several; that does no harm."""
+        if time.monotonic() >= self._cleans_from:
+            await self._database.transact(lambda session: enqueue(session, CleanUpArtifacts()))
+            self._cleans_from = time.monotonic() + self._settings.scheduler.clean_up_s
 
     async def _has_ready_message(self, queue: str) -> bool | None:
         try:

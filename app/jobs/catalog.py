@@ -103,11 +103,32 @@ class CancelExecution(Message):
     by_execution_id: uuid.UUID
 
 
+@dataclass(frozen=True, slots=True)
+class MergeLogs(Message):
+    """This attempt has ended and left many small log chunks: merge them."""
+
+    wire = "log.merge"
+    priority = "low"
+
+    job_id: uuid.UUID
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class CleanUpArtifacts(Message):
+    """Remove what has expired, what nobody uses and contents that nothing names."""
+
+    wire = "artifact.clean"
+    priority = "low"
+
+
 MESSAGES: tuple[type[Message], ...] = (
     RunJob,
     PassGate,
     ReleaseGroups,
     CancelExecution,
+    MergeLogs,
+    CleanUpArtifacts,
 )
 BY_WIRE: Mapping[str, type[Message]] = {message.wire: message for message in MESSAGES}
 

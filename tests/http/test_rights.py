@@ -25,6 +25,7 @@ from app.projects.rights import (
     as_markdown,
     is_at_least,
 )
+from tests.artifacts.rows import keep_something
 from tests.fixtures.factories import Factory, SignIn
 from tests.logs.conftest import LogFactory
 
@@ -88,7 +89,14 @@ def test_every_route_names_its_guard(route: Route) -> None:
 
 
 def test_routes_with_something_of_a_project_in_their_path_name_the_right() -> None:
-    parts = ("{project}", "{pipeline_id}", "{execution_id}", "{job_id}", "{step_id}")
+    parts = (
+        "{project}",
+        "{pipeline_id}",
+        "{execution_id}",
+        "{job_id}",
+        "{step_id}",
+        "{artifact_id}",
+    )
     inside = {str(route) for route in ALL if any(part in route.path for part in parts)}
     assert inside == {str(route) for route in BELOW_A_PROJECT}
 
@@ -145,7 +153,10 @@ class Content:
         execution = await self.logs.execution(project)
         job = await self.logs.job(execution, IMPLICIT_JOB)
         step = await self.logs.step(job)
+        artifact_id, cache_id = await keep_something(self.logs.database, project.id, job)
         self.values = {
+            "artifact_id": artifact_id,
+            "cache_id": cache_id,
             "project": project.slug,
             "pipeline_id": execution.pipeline_id,
             "execution_id": execution.id,

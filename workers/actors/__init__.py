@@ -3,8 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.jobs.catalog import CancelExecution, Message, PassGate, ReleaseGroups, RunJob
-from workers.actors import groups, jobs
+from app.jobs.catalog import (
+    CancelExecution,
+    CleanUpArtifacts,
+    MergeLogs,
+    Message,
+    PassGate,
+    ReleaseGroups,
+    RunJob,
+)
+from workers.actors import artifacts, groups, jobs, logs
 from workers.actors.actor import Actor
 
 ACTORS: Mapping[type[Message], Actor[Any]] = {
@@ -14,6 +22,8 @@ ACTORS: Mapping[type[Message], Actor[Any]] = {
     PassGate: Actor(groups.pass_gate, max_retries=8, backoff_s=1.0),
     ReleaseGroups: Actor(groups.release_groups, max_retries=8, backoff_s=1.0),
     CancelExecution: Actor(groups.cancel_execution, max_retries=8, backoff_s=1.0),
+    MergeLogs: Actor(logs.merge_logs, max_retries=3, backoff_s=60.0),
+    CleanUpArtifacts: Actor(artifacts.clean_up_artifacts, max_retries=3, backoff_s=60.0),
 }
 
 __all__ = ["ACTORS", "Actor"]

@@ -6,6 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 from app.core.db import Database
 from app.jobs.catalog import Message
+from app.settings import Settings
 from workers.running import RunningJobs
 
 M = TypeVar("M", bound=Message)
@@ -13,6 +14,9 @@ M = TypeVar("M", bound=Message)
 
 class Context(Protocol):
     """What an actor may use."""
+
+    @property
+    def settings(self) -> Settings: ...
 
     @property
     def database(self) -> Database: ...

@@ -12,8 +12,7 @@ from app.core.clock import db_now
 from app.core.pagination import PageParams, Slice
 from app.core.repository import Repository
 from app.executions.models import Execution, Job
-from app.projects.repository import permitted
-from app.projects.rights import Action
+from app.projects.repository import visible
 
 
 class ArtifactRepository(Repository):
@@ -22,14 +21,14 @@ class ArtifactRepository(Repository):
     async def find(
         self, principal: Principal, artifact_id: uuid.UUID
     ) -> tuple[Artifact, uuid.UUID] | None:
-        """An artifact that the caller may read, with its project."""
+        """An artifact that the caller may know of, with its project."""
         statement = (
             select(Artifact, Execution.project_id)
             .join(Execution, Execution.id == Artifact.execution_id)
             .where(
                 Artifact.id == artifact_id,
                 Artifact.expires_at > db_now(),
-                permitted(Execution.project_id, principal, Action.ARTIFACT_READ),
+                visible(Execution.project_id, principal),
             )
         )
         row = (await self.session.execute(statement)).one_or_none()

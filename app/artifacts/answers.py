@@ -1,0 +1,67 @@
+"""The content of an artifact as an HTTP response."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import Header
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from app.artifacts.errors import ContentUnavailable
+from app.artifacts.models import Artifact
+from app.artifacts.store import ContentStore, StoreFailed
+from app.core.middleware_etag import matches
+
+# An artifact holds what anybody wrote: a browser must neither guess its type nor run it.
+_SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+}
+IfNoneMatch = Annotated[str | None, Header(description="Answer 304 when the digest is this one")]
+
+
+class Download(StreamingResponse):
+    """Closes the file when the client goes away, not when memory is collected."""
+
+    def __init__(self, source: AsyncGenerator[bytes, None], headers: dict[str, str]) -> None:
+        super().__init__(source, media_type="application/zip", headers=headers)
+        self._source = source
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self._source):
+            await super().__call__(scope, receive, send)
+
+
+async def download(artifact: Artifact, store: ContentStore, if_none_match: str | None) -> Response:
+    """The archive. Its last piece is sent only when the digest of all of it was right.
+
+    Raises: ContentUnavailable.
+    """
+    tag = f'"{artifact.sha256}"'
+    headers = {**_SAFE, "ETag": tag, "Content-Disposition": _disposition(f"{artifact.name}.zip")}
+    if if_none_match and matches(if_none_match, tag):
+        return Response(status_code=304, headers=headers)
+    pieces = store.chunks(artifact.content_id, size=artifact.size, sha256=artifact.sha256)
+    try:
+        first = await asyncio.to_thread(next, pieces, b"")
+    except StoreFailed as error:
+        raise ContentUnavailable(str(error)) from error
+    headers["Content-Length"] = str(artifact.size)
+    return Download(_pieces(first, pieces), headers)
+
+
+async def _pieces(first: bytes, pieces: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
+    piece = first
+    while piece:
+        yield piece
+        piece = await asyncio.to_thread(next, pieces, b"")
+
+
+def _disposition(name: str) -> str:
+    """RFC 6266; the name of an artifact has no quotes, backslashes or control characters."""
+    if name.isascii():
+        return f'attachment; filename="{name}"'
+    return f"attachment; filename*=UTF-8''{quote(name, safe='')}"

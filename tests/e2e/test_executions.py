@@ -3,11 +3,15 @@
 import asyncio
 import hashlib
 import secrets
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
+from app.core.db import Database
+from app.logs.models import LogChunk
 from tests.e2e.system import System
 from tests.polling import until
 
@@ -264,3 +268,29 @@ async def test_the_history_has_no_gaps_and_a_reason_for_what_was_skipped(system:
     assert [event["data"]["key"] for event in skipped] == ["two"]
     assert skipped[0]["data"]["reason"]
     assert events[-1]["data"]["status"] == "failure"
+
+
+async def test_a_slow_log_is_merged_and_its_text_stays_the_same(system: System) -> None:
+    detail = await system.run(
+        """
+        steps:
+          - run: for n in $(seq 12); do echo "line $n"; sleep 0.12; done
+        """
+    )
+    (step,) = detail["jobs"][0]["steps"]
+    database = system.open_database()
+    try:
+        async with asyncio.timeout(30):
+            while await chunks_of(database, step["id"]) > 1:
+                await asyncio.sleep(0.1)
+    finally:
+        await database.close()
+    text = await system.log(step["id"])
+    assert text == "".join(f"line {n}\n" for n in range(1, 13))
+    assert step["sha256"] == hashlib.sha256(text.encode()).hexdigest()
+
+
+async def chunks_of(database: Database, step_id: str) -> int:
+    async with database.read() as session:
+        statement = select(func.count()).where(LogChunk.step_id == uuid.UUID(step_id))
+        return await session.scalar(statement) or 0

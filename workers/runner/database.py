@@ -17,6 +17,9 @@ from app.executions.service.steps import StepRow, change_steps
 from app.logs.writing import ChunkRow, write_chunks
 from workers.runner.ports import Assignment, Chunk, JobResult, Replaced, StepUpdate, Unavailable
 
+MERGE_FROM = 8
+"""Chunks of one step from which merging them is worth a message."""
+
 
 def assignment_of(
     claimed: Claimed, *, secrets: Mapping[str, str], keep_workspace: bool
@@ -56,6 +59,7 @@ class ClaimHolder:
         self._steps = {(index, 1): step_id for index, step_id in claimed.steps.items()}
         self._stored = set(self._steps)
         self._inserting = asyncio.Lock()
+        self._most_chunks = 0
         self.offset = timedelta()
 
     async def steps_changed(self, updates: Sequence[StepUpdate]) -> None:
@@ -125,12 +129,14 @@ class ClaimHolder:
             annotations=[asdict(annotation) for annotation in result.annotations],
             steps=[self._row(update) for update in updates],
             max_worker_lost=self._max_worker_lost,
+            merge_logs=self._most_chunks >= MERGE_FROM,
         )
 
     async def write(self, chunks: Sequence[Chunk]) -> None:
         """See `LogStore.write`."""
         for chunk in chunks:
             await self._have_row(chunk)
+            self._most_chunks = max(self._most_chunks, chunk.number)
         rows = [self._chunk(chunk) for chunk in chunks]
         try:
             held = await write_chunks(

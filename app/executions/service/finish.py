@@ -12,6 +12,8 @@ from app.executions.locking import lock
 from app.executions.repository.claims import ClaimRepository
 from app.executions.repository.moving import MovingRepository
 from app.executions.service.steps import StepRow, write_steps
+from app.jobs.catalog import MergeLogs
+from app.jobs.outbox import Queued, enqueue_all
 
 
 async def finish(
@@ -29,8 +31,11 @@ async def finish(
     annotations: Sequence[Mapping[str, Any]],
     steps: Sequence[StepRow],
     max_worker_lost: int,
+    merge_logs: bool = False,
 ) -> bool:
     """End a claimed attempt with its last step states, in one transaction.
+
+    Parameters: `merge_logs` says that its logs are in so many small chunks that merging pays.
 
     Returns False when the token no longer holds the job: nothing was written. Calling again
     after an unknown outcome answers True if the first call took effect.
@@ -56,6 +61,9 @@ async def finish(
         if annotations:
             await MovingRepository(session).update_job(job_id, {"annotations": list(annotations)})
         await apply(session, locked, event)
+        if merge_logs:
+            message = MergeLogs(job_id=job_id, attempt=attempt)
+            await enqueue_all(session, [Queued(message)])
         return True
 
     return await database.transact(end)

@@ -80,8 +80,13 @@ class TokenRepository(Repository):
             raise TokenNotFound
         return token
 
-    async def revoke_all(self, user_id: uuid.UUID) -> None:
-        await self.session.execute(delete(ApiToken).where(ApiToken.user_id == user_id))
+    async def delete_expired(self, *, limit: int) -> int:
+        """Delete tokens that ended; returns how many."""
+        ended = select(ApiToken.id).where(ApiToken.expires_at < db_now()).limit(limit)
+        ids = (await self.session.scalars(ended)).all()
+        if ids:
+            await self.session.execute(delete(ApiToken).where(ApiToken.id.in_(ids)))
+        return len(ids)
 
 
 class SessionRepository(Repository):
@@ -135,11 +140,12 @@ class SessionRepository(Repository):
     async def revoke(self, digests: Sequence[str]) -> None:
         await self.session.execute(delete(LoginSession).where(LoginSession.digest.in_(digests)))
 
-    async def delete_idle(self, *, idle_s: float, limit: int = 1000) -> int:
+    async def delete_idle(self, *, idle_s: float, limit: int) -> int:
         """Delete sessions that ended; returns how many."""
         ended = select(LoginSession.id).where(LoginSession.seen_at < db_now(-idle_s)).limit(limit)
         ids = (await self.session.scalars(ended)).all()
-        await self.session.execute(delete(LoginSession).where(LoginSession.id.in_(ids)))
+        if ids:
+            await self.session.execute(delete(LoginSession).where(LoginSession.id.in_(ids)))
         return len(ids)
 
 

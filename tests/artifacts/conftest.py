@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from sqlalchemy import select
+
 from app.artifacts.store import ContentStore
+from app.core import log_chunks
 from app.core.clock import new_id
 from app.core.db import Database
 from app.executions.service.claim import Claimed
+from app.logs.models import LogChunk
 from app.settings import Settings
 from tests.executions.driver import Driver
 from tests.fixtures.factories import Factory
@@ -42,11 +46,26 @@ class Floor:
     def store(self) -> ContentStore:
         return ContentStore(self.settings.artifacts_url)
 
-    async def start(self, source: str, *, pipeline_id: uuid.UUID | None = None) -> uuid.UUID:
-        """Start an execution; of a new pipeline unless one is given."""
-        if pipeline_id is None:
-            pipeline_id = (await self.make.pipeline(await self.make.project(), source=source)).id
-        return await self.driver.start(pipeline_id)
+    async def pipeline(self, source: str) -> uuid.UUID:
+        """A new pipeline in a new project."""
+        return (await self.make.pipeline(await self.make.project(), source=source)).id
+
+    async def start(self, source: str) -> uuid.UUID:
+        """Start an execution of a new pipeline."""
+        return await self.driver.start(await self.pipeline(source))
+
+    async def once(self, pipeline_id: uuid.UUID, **options: object) -> JobResult:
+        """Start an execution of a pipeline with one job and run that."""
+        execution_id = await self.driver.start(pipeline_id, **options)
+        (key,) = await self.driver.jobs(execution_id)
+        return await self.run(execution_id, key)
+
+    async def log(self) -> str:
+        """Everything that all jobs of this test printed."""
+        async with self.database.read() as session:
+            chunks = await session.scalars(select(LogChunk).order_by(LogChunk.step_id))
+            texts = [log_chunks.served_text(chunk.data, chunk.times) for chunk in chunks]
+        return b"".join(texts).decode()
 
     async def claim(self, execution_id: uuid.UUID, key: str) -> Claimed:
         """Claim a job."""

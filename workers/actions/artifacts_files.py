@@ -98,20 +98,20 @@ async def unpack(
     Written with the rights of the job, so that no link of its own leads the worker elsewhere.
     Raises: ActionFailed; Interrupted; what `produce` raises.
     """
-    argv = ("tar", "-C", str(folder), "--no-same-owner", *options, "-xf", "-")
-    code, output = await feed(call, argv, produce)
+    argv = ("tar", "--no-same-owner", *options, "-xf", "-")
+    code, output = await feed(call, argv, folder, produce)
     if code != 0:
         raise ActionFailed(f"tar failed with exit code {code}: {output.strip()[-2000:]}")
 
 
 async def feed(
-    call: ActionCall, argv: Sequence[str], produce: Callable[[IO[bytes]], None]
+    call: ActionCall, argv: Sequence[str], cwd: Path, produce: Callable[[IO[bytes]], None]
 ) -> tuple[int, str]:
     """Run a command of the job that reads what `produce` writes; its exit code and output."""
     run = call.attempt.run
     reading, writing = os.pipe2(os.O_CLOEXEC)
     try:
-        command = Command(argv, call.workspace, run.process_env(call.env), reading)
+        command = Command(argv, cwd, run.process_env(call.env), reading)
         process = run.sandbox.start(command)
     except CannotStart as error:
         os.close(writing)

@@ -4,25 +4,18 @@ from collections.abc import Mapping
 
 from workers.actions.artifacts_download import download_artifact
 from workers.actions.artifacts_upload import upload_artifact
-from workers.actions.base import ActionBody, ActionCall, ActionFailed
+from workers.actions.base import ActionBody
+from workers.actions.cache import cache
 from workers.actions.checkout import checkout
 from workers.actions.http import http
 from workers.actions.testing import dummy, sleep
 
-
-def _not_here(name: str) -> ActionBody:
-    async def refuse(_: ActionCall) -> None:
-        raise ActionFailed(f"The action {name!r} is known, but this worker cannot run it yet.")
-
-    return refuse
-
-
 ACTIONS: Mapping[str, ActionBody] = {
+    "cache": cache,
     "checkout": checkout,
     "download-artifact": download_artifact,
     "dummy": dummy,
     "http": http,
     "sleep": sleep,
     "upload-artifact": upload_artifact,
-    **{name: _not_here(name) for name in ("cache",)},
 }

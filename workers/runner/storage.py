@@ -92,10 +92,37 @@ class JobStorage:
         limit: int,
     ) -> tuple[T, Stored]:
         """Write a content in a thread, then have `keep` name it; it is given up otherwise."""
+
+        async def write_all(id_: uuid.UUID) -> tuple[Stored, int]:
+            return await in_thread(lambda stop: self._write(id_, write, limit, stop))
+
+        return await self._named(write_all, keep)
+
+    async def keep_streamed(
+        self,
+        write: Callable[[ContentWriter], Awaitable[int]],
+        keep: Callable[[Stored, int], Awaitable[T]],
+        *,
+        limit: int,
+    ) -> tuple[T, Stored]:
+        """As `keep`, for content that comes from a process."""
+
+        async def write_all(id_: uuid.UUID) -> tuple[Stored, int]:
+            with await asyncio.to_thread(self.store.create, id_, limit=limit) as writer:
+                count = await write(writer)
+                return await asyncio.to_thread(writer.commit), count
+
+        return await self._named(write_all, keep)
+
+    async def _named(
+        self,
+        write: Callable[[uuid.UUID], Awaitable[tuple[Stored, int]]],
+        keep: Callable[[Stored, int], Awaitable[T]],
+    ) -> tuple[T, Stored]:
         id_ = await insist(lambda: begin_content(self.database))
         try:
-            stored, files = await in_thread(lambda stop: self._write(id_, write, limit, stop))
-            return await keep(stored, files), stored
+            stored, count = await write(id_)
+            return await keep(stored, count), stored
         except BaseException:
             # Not in the way of a cancel: what is left behind has its time.
             await asyncio.shield(self._give_up(id_))

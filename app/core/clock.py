@@ -7,7 +7,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Float, literal
+from sqlalchemy import BindParameter, Float, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -40,8 +40,11 @@ class db_now(FunctionElement[datetime]):  # noqa: N801  reads as a SQL function 
     inherit_cache = True
     name = "db_now"
 
-    def __init__(self, offset_s: float = 0.0) -> None:
-        super().__init__(literal(float(offset_s), Float()))
+    def __init__(self, offset_s: float | BindParameter[float] = 0.0) -> None:
+        offset = offset_s
+        if not isinstance(offset, BindParameter):
+            offset = literal(float(offset), Float())
+        super().__init__(offset)
 
 
 @compiles(db_now, "mysql")

@@ -5,17 +5,45 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import Float, Select, bindparam, or_, select, update
 
 from app.core.clock import db_now
 from app.core.db import AsyncSession
-from app.core.orm import table_of
+from app.core.orm import Id, table_of
 from app.engine.states import JobStatus
 from app.executions.models import Execution, Job, JobAttempt, Step
 from app.pipelines.models import PipelineVersion
 
 _JOBS = table_of(Job)
 _STEPS = table_of(Step)
+# Made once: building a statement and its cache key costs more than sending it.
+_WANTED = bindparam("wanted", type_=Id())
+_TOKEN = bindparam("token", type_=Id())
+_ONE = select(Job).where(Job.id == _WANTED)
+_FENCE = (
+    select(_JOBS.c.id).where(_JOBS.c.id == _WANTED, _JOBS.c.claim_token == _TOKEN).with_for_update()
+)
+_CLAIM = (
+    update(_JOBS)
+    .where(
+        _JOBS.c.id == _WANTED,
+        _JOBS.c.status == JobStatus.QUEUED,
+        _JOBS.c.attempt == bindparam("wanted_attempt"),
+        or_(_JOBS.c.not_before.is_(None), _JOBS.c.not_before <= db_now()),
+    )
+    .values(
+        status=JobStatus.RUNNING,
+        reason=None,
+        claim_token=_TOKEN,
+        worker_id=bindparam("worker"),
+        lease_until=db_now(bindparam("lease_s", type_=Float())),
+        started_at=db_now(),
+        finished_at=None,
+        sweep_after=None,
+        cancel_level=0,
+    )
+)
+_UPDATE_STEP = update(_STEPS).where(_STEPS.c.id == _WANTED)
 _HELD = (JobStatus.RUNNING, JobStatus.CANCELLING)
 
 
@@ -54,27 +82,14 @@ class ClaimRepository:
         lease_s: float,
     ) -> bool:
         """Take a queued attempt; False when someone else has it, it is not due or not queued."""
-        statement = (
-            update(_JOBS)
-            .where(
-                _JOBS.c.id == job_id,
-                _JOBS.c.status == JobStatus.QUEUED,
-                _JOBS.c.attempt == attempt,
-                or_(_JOBS.c.not_before.is_(None), _JOBS.c.not_before <= db_now()),
-            )
-            .values(
-                status=JobStatus.RUNNING,
-                reason=None,
-                claim_token=token,
-                worker_id=worker_id,
-                lease_until=db_now(lease_s),
-                started_at=db_now(),
-                finished_at=None,
-                sweep_after=None,
-                cancel_level=0,
-            )
-        )
-        return _rowcount(await self._session.execute(statement)) == 1
+        values = {
+            "wanted": job_id,
+            "wanted_attempt": attempt,
+            "token": token,
+            "worker": worker_id,
+            "lease_s": lease_s,
+        }
+        return _rowcount(await self._session.execute(_CLAIM, values)) == 1
 
     async def held_by(self, token: uuid.UUID) -> Job | None:
         """The job that this token holds."""
@@ -83,12 +98,8 @@ class ClaimRepository:
 
     async def fence(self, job_id: uuid.UUID, token: uuid.UUID) -> bool:
         """Lock the job if the token still holds it; False: it was replaced."""
-        statement = (
-            select(_JOBS.c.id)
-            .where(_JOBS.c.id == job_id, _JOBS.c.claim_token == token)
-            .with_for_update()
-        )
-        return (await self._session.execute(statement)).scalar_one_or_none() is not None
+        values = {"wanted": job_id, "token": token}
+        return (await self._session.execute(_FENCE, values)).scalar_one_or_none() is not None
 
     async def renew(self, tokens: Collection[uuid.UUID], *, lease_s: float) -> None:
         """Renew all these leases, one statement."""
@@ -181,8 +192,7 @@ class ClaimRepository:
 
     async def job(self, job_id: uuid.UUID) -> Job:
         """One job; the caller holds the lock of its execution."""
-        statement = select(Job).where(Job.id == job_id).execution_options(populate_existing=True)
-        job = (await self._session.execute(statement)).scalar_one()
+        job = (await self._session.execute(_ONE, {"wanted": job_id})).scalar_one()
         self._session.expunge(job)
         return job
 
@@ -229,12 +239,9 @@ class ClaimRepository:
         return list((await self._session.execute(statement)).scalars())
 
     async def update_steps(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Change steps by id, one statement per step."""
-        for row in rows:
-            values = {name: value for name, value in row.items() if name != "id"}
-            await self._session.execute(
-                update(_STEPS).where(_STEPS.c.id == row["id"]).values(**values)
-            )
+        """Change steps; each row has the id as `wanted` and the same columns."""
+        if rows:
+            await self._session.execute(_UPDATE_STEP, list(rows))
 
 
 def _rowcount(result: Any) -> int:

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import Select, bindparam, insert, select, update
 
 from app.core.clock import db_now
 from app.core.db import AsyncSession
-from app.core.orm import table_of
+from app.core.orm import Id, table_of
 from app.executions.models import Execution, ExecutionEvent, Job, JobAttempt, Step
 
 # Tables, not entities: what is written here is not in the session, and the unit of work would
@@ -20,6 +20,18 @@ _STEPS = table_of(Step)
 _EVENTS = table_of(ExecutionEvent)
 _ATTEMPTS = table_of(JobAttempt)
 
+# Made once: building a statement and its cache key costs more than sending it.
+_WANTED = bindparam("wanted", type_=Id())
+_LOCK = select(Execution, db_now()).where(Execution.id == _WANTED).with_for_update()
+_LOCK_OF_JOB = (
+    select(Execution, db_now())
+    .where(
+        Execution.id == select(_JOBS.c.execution_id).where(_JOBS.c.id == _WANTED).scalar_subquery()
+    )
+    .with_for_update()
+)
+_JOBS_OF = select(Job).where(Job.execution_id == _WANTED).order_by(Job.position)
+
 
 class MovingRepository:
     """Statements of engine transactions. Every writer locks the execution first."""
@@ -29,21 +41,16 @@ class MovingRepository:
 
     async def lock(self, execution_id: uuid.UUID) -> tuple[Execution, datetime] | None:
         """The execution, locked until the end of the transaction, and the database's time."""
-        return await self._locked(Execution.id == execution_id)
+        return await self._locked(_LOCK, execution_id)
 
     async def lock_of_job(self, job_id: uuid.UUID) -> tuple[Execution, datetime] | None:
         """The execution of a job, locked; the job itself is only read."""
-        mine = select(Job.execution_id).where(Job.id == job_id).scalar_subquery()
-        return await self._locked(Execution.id == mine)
+        return await self._locked(_LOCK_OF_JOB, job_id)
 
-    async def _locked(self, condition: ColumnElement[bool]) -> tuple[Execution, datetime] | None:
-        statement = (
-            select(Execution, db_now())
-            .where(condition)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        )
-        row = (await self._session.execute(statement)).one_or_none()
+    async def _locked(
+        self, statement: Select[Execution, datetime], wanted: uuid.UUID
+    ) -> tuple[Execution, datetime] | None:
+        row = (await self._session.execute(statement, {"wanted": wanted})).one_or_none()
         if row is None:
             return None
         # Detached: all writing is by statements, the unit of work would repeat it.
@@ -52,20 +59,10 @@ class MovingRepository:
 
     async def jobs(self, execution_id: uuid.UUID) -> list[Job]:
         """All jobs of a locked execution, in order of creation."""
-        statement = (
-            select(Job)
-            .where(Job.execution_id == execution_id)
-            .order_by(Job.position)
-            .execution_options(populate_existing=True)
-        )
-        jobs = list((await self._session.execute(statement)).scalars())
+        jobs = list((await self._session.execute(_JOBS_OF, {"wanted": execution_id})).scalars())
         for job in jobs:
             self._session.expunge(job)
         return jobs
-
-    async def insert_execution(self, values: Mapping[str, Any]) -> None:
-        """A new execution; its times are the database's."""
-        await self._session.execute(insert(Execution).values(created_at=db_now(), **values))
 
     async def insert_jobs(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """New jobs, one statement."""

@@ -67,7 +67,7 @@ async def write_steps(session: AsyncSession, steps: Sequence[StepRow]) -> None:
         [_new_values(step) for step in last.values() if step.id in new]
     )
     await ClaimRepository(session).update_steps(
-        [{"id": step.id, **_values(step)} for step in last.values() if step.id not in new]
+        [{"wanted": step.id, **_values(step)} for step in last.values() if step.id not in new]
     )
     publish_after_commit(session, *[_event(step) for step in steps])
 

@@ -28,6 +28,9 @@ _VERBS = {
     JobStatus.CANCELLED: "was cancelled",
 }
 
+_EMPTY = "no combination of the matrix is left after `exclude`"
+_AGAIN = "it was expanded again without this one"
+
 
 def expand_matrix(board: Board, node: Node, contexts: Mapping[str, Any]) -> list[Node]:
     """Turn the stand-in of a dynamic matrix into its jobs, which have no holds passed yet.
@@ -39,7 +42,7 @@ def expand_matrix(board: Board, node: Node, contexts: Mapping[str, Any]) -> list
     strategy = {"fail_fast": node.fail_fast, "max_parallel": node.max_parallel}
     found = matrix_of(job, contexts)
     if not found:
-        board.end(node, JobStatus.SKIPPED, "no combination of the matrix is left after `exclude`")
+        board.end(node, JobStatus.SKIPPED, f"{_EMPTY} ({_line(board, node)})")
         return []
     wanted = variants(job, found, strategy, contexts, place_of(board, node))
     node = board.put(node, status=JobStatus.RUNNING, reason=None)
@@ -64,6 +67,10 @@ def expand_call(board: Board, node: Node) -> list[Node]:
     return _adopt(board, node, wanted)
 
 
+def _line(board: Board, node: Node) -> str:
+    return f"line {board.job(node).position.line}"
+
+
 def _adopt(board: Board, parent: Node, wanted: list[Node] | tuple[Node, ...]) -> list[Node]:
     """Make the wanted nodes the children: used again, new, or no longer wanted."""
     kept = {child.key: child for child in board.children(parent.key)}
@@ -73,7 +80,7 @@ def _adopt(board: Board, parent: Node, wanted: list[Node] | tuple[Node, ...]) ->
         if old is not None:
             board.put(replace(node, attempt=old.attempt))
     for old in kept.values():
-        reason = f"no longer a job of `{parent.key}`: it was expanded again without this one"
+        reason = f"no longer a job of `{parent.key}` ({_line(board, parent)}): {_AGAIN}"
         board.end(old, JobStatus.SKIPPED, reason)
     return [board.nodes[node.key] for node in wanted]
 
@@ -99,7 +106,7 @@ def _close(board: Board, parent: Node, children: list[Node]) -> None:
             reason = f"the outputs of `on.workflow_call` cannot be evaluated: {error}"
             board.end(parent, JobStatus.FAILURE, reason)
             return
-    board.end(parent, status, _reason(board, status, children), outputs=outputs)
+    board.end(parent, status, _reason(board, parent, status, children), outputs=outputs)
 
 
 def _call_outputs(board: Board, call: Node) -> dict[str, str]:
@@ -113,11 +120,11 @@ def _call_outputs(board: Board, call: Node) -> dict[str, str]:
     }
 
 
-def _reason(board: Board, status: JobStatus, children: list[Node]) -> str | None:
+def _reason(board: Board, parent: Node, status: JobStatus, children: list[Node]) -> str | None:
     if status is JobStatus.SUCCESS:
         return None
     if status is JobStatus.SKIPPED:
-        return "all its jobs were skipped"
+        return f"all its jobs were skipped ({_line(board, parent)})"
     if status is JobStatus.CANCELLED and board.cancelling:
         return board.reason
     culprit = next(child for child in children if effective(child) is status)

@@ -157,14 +157,16 @@ def _bare(job: Job, place: Place, key: str) -> Node:
         parent=place.parent,
         path=place.path,
         needs=job.needs,
-        reason=blocked_reason(job.needs),
+        reason=blocked_reason(job),
         retry=job.retry,
     )
 
 
-def blocked_reason(needs: tuple[str, ...]) -> str | None:
+def blocked_reason(job: Job) -> str | None:
     """Why a node is not ready from the start."""
-    return f"needs {', '.join(f'`{need}`' for need in needs)}" if needs else None
+    if not job.needs:
+        return None
+    return f"needs {', '.join(f'`{need}`' for need in job.needs)} (line {job.position.line})"
 
 
 def _with_fields(

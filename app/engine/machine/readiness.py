@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.engine.definition import Job
 from app.engine.expressions import ExpressionError
 from app.engine.machine.board import Board
 from app.engine.machine.contexts import before_matrix, title_of
@@ -58,10 +59,12 @@ def proceed(board: Board, node: Node, cause: str | None = None) -> None:
     """
     lead = f"{cause}; " if cause else ""
     if node.max_parallel is not None and board.slots_taken(node) >= node.max_parallel:
-        reason = f"{lead}waits for a place: max-parallel of `{node.job_id}` is {node.max_parallel}"
+        line = board.job(node).strategy.position.line
+        limit = f"max-parallel of `{node.job_id}` is {node.max_parallel} (line {line})"
+        reason = f"{lead}waits for a place: {limit}"
         board.put(node, status=JobStatus.WAITING, hold="max-parallel", reason=reason)
     elif _is_gated(node) and not node.gated:
-        reason = lead + _gate_reason(node)
+        reason = lead + _gate_reason(node, board.job(node))
         board.put(node, status=JobStatus.WAITING, hold="gate", reason=reason)
         board.commands.append(_gate(node))
     elif node.kind == "call":
@@ -95,10 +98,12 @@ def _gate(node: Node) -> OpenGate:
     )
 
 
-def _gate_reason(node: Node) -> str:
+def _gate_reason(node: Node, job: Job) -> str:
     waits = []
+    line = job.position.line
     if node.environment is not None:
         waits.append(f"the protection rules of the environment `{node.environment}`")
     if node.concurrency_group is not None:
         waits.append(f"the concurrency group `{node.concurrency_group}`")
-    return "waits for " + " and ".join(waits)
+        line = line if job.concurrency is None else job.concurrency.position.line
+    return f"waits for {' and '.join(waits)} (line {line})"

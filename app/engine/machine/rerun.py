@@ -44,7 +44,7 @@ def rerun(board: Board, event: RerunRequested) -> bool:
     board.reason = None
     for node in list(board.nodes.values()):
         if node.key in scope.repeated:
-            _reset(board, node, JobStatus.BLOCKED, blocked_reason(node.needs))
+            _reset(board, node, JobStatus.BLOCKED, blocked_reason(board.job(node)))
         elif node.key in scope.opened:
             _reset(board, node, JobStatus.RUNNING, None)
     return True

@@ -43,7 +43,8 @@ def _fail_fast(board: Board, node: Node) -> None:
         return
     for sibling in board.siblings(node):
         if sibling.status not in TERMINAL_JOB and sibling.status is not JobStatus.CANCELLING:
-            stop(board, sibling, f"job `{node.key}` failed and fail-fast is on")
+            line = board.job(node).strategy.position.line
+            stop(board, sibling, f"job `{node.key}` failed and fail-fast is on (line {line})")
 
 
 def _give_slot(board: Board, node: Node) -> None:

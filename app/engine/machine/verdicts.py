@@ -57,7 +57,7 @@ def why_false(board: Board, node: Node) -> str:
     job_id, result = culprit
     cause = f"job `{job_id}` {_VERBS.get(result, 'has not ended')}"
     if job.condition is None:
-        return f"{cause}, and there is no `if` that says otherwise"
+        return f"{cause}, and there is no `if` that says otherwise (line {job.position.line})"
     return f"{cause}, and {where} asks for `success()`"
 
 

@@ -135,7 +135,7 @@ class _Preview:
         if not job.needs:
             return "now", None
         outlooks = {self._verdict(self.definition.jobs[need])[0] for need in job.needs}
-        return ("depends" if "depends" in outlooks else "later"), blocked_reason(job.needs)
+        return ("depends" if "depends" in outlooks else "later"), blocked_reason(job)
 
 
 def _hopeful(is_success: bool) -> Mapping[str, Any]:

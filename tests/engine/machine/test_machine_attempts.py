@@ -217,7 +217,7 @@ class TestGates:
         assert run.status == "waiting"
         assert run.node("a").reason == (
             "waits for the protection rules of the environment `production`"
-            " and the concurrency group `deploy`"
+            " and the concurrency group `deploy` (line 1)"
         )
         run.open_gate("a")
         assert run.dispatched == ["a"]

@@ -89,7 +89,7 @@ class TestCalls:
     def test_all_skipped_inside_is_skipped(self) -> None:
         run = Run(job("c", uses=CALLED), files=called(job("x", condition="false")))
         assert run.statuses["c"] == "skipped"
-        assert run.node("c").reason == "all its jobs were skipped"
+        assert run.node("c").reason == "all its jobs were skipped (line 1)"
 
     def test_success_inside_asks_only_the_called_file(self) -> None:
         run = Run(

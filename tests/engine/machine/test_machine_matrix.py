@@ -106,9 +106,9 @@ class TestFailFast:
             "t[3]": "cancelled",
             "other": "queued",
         }
-        assert run.node("t[3]").reason == "job `t[0]` failed and fail-fast is on"
+        assert run.node("t[3]").reason == "job `t[0]` failed and fail-fast is on (line 1)"
         run.finish("t[1]", "cancelled", "stopped")
-        assert run.node("t[1]").reason == "job `t[0]` failed and fail-fast is on"
+        assert run.node("t[1]").reason == "job `t[0]` failed and fail-fast is on (line 1)"
         run.run("other")
         assert run.status == "failure"
 
@@ -140,7 +140,7 @@ class TestMaxParallel:
         run = Run(job("t", strategy=matrix(4, max_parallel=2)))
         assert run.dispatched == ["t[0]", "t[1]"]
         assert run.statuses["t[2]"] == "waiting"
-        assert run.node("t[2]").reason == "waits for a place: max-parallel of `t` is 2"
+        assert run.node("t[2]").reason == "waits for a place: max-parallel of `t` is 2 (line 1)"
         run.run("t[1]")
         assert run.dispatched == ["t[2]"]
         run.run("t[2]")
@@ -216,7 +216,9 @@ class TestComputedMatrix:
     def test_a_matrix_with_nothing_left_is_skipped(self) -> None:
         run = self.start('{"n": [1], "exclude": [{"n": 1}]}')
         assert run.statuses["t"] == "skipped"
-        assert run.node("t").reason == "no combination of the matrix is left after `exclude`"
+        assert (
+            run.node("t").reason == "no combination of the matrix is left after `exclude` (line 1)"
+        )
 
     def test_max_parallel_and_fail_fast_may_be_computed(self) -> None:
         run = self.start(

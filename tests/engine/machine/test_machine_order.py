@@ -11,7 +11,7 @@ class TestNeeds:
         assert run.statuses == {"a": "queued", "b": "blocked", "c": "queued"}
         assert run.dispatched == ["a", "c"]
         assert run.status == "queued"
-        assert run.node("b").reason == "needs `a`"
+        assert run.node("b").reason == "needs `a` (line 1)"
 
     def test_a_diamond_runs_in_order(self) -> None:
         run = Run(job("a"), job("b", "a"), job("c", "a"), job("d", "b", "c"))
@@ -72,7 +72,7 @@ class TestConditions:
         run.run("b")
         assert run.statuses["c"] == "skipped"
         assert run.node("c").reason == (
-            "job `a` was skipped, and there is no `if` that says otherwise"
+            "job `a` was skipped, and there is no `if` that says otherwise (line 1)"
         )
         assert run.status == "success"
 
@@ -94,7 +94,9 @@ class TestConditions:
         assert run.node("c").reason == "`if` on line 12 is false"
         run.run("a", "failure")
         assert run.node("b").reason == "job `a` failed, and `if` on line 12 asks for `success()`"
-        assert run.node("d").reason == ("job `a` failed, and there is no `if` that says otherwise")
+        assert run.node("d").reason == (
+            "job `a` failed, and there is no `if` that says otherwise (line 1)"
+        )
 
     def test_an_if_that_cannot_be_evaluated_fails_the_job(self) -> None:
         run = Run(job("a", condition="fromJSON('{')"))

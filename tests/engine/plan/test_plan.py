@@ -230,10 +230,10 @@ class TestPreview:
             job("f", "d"),
         ) == {
             "a": ("now", None),
-            "b": ("later", "needs `a`"),
+            "b": ("later", "needs `a` (line 1)"),
             "c": ("skipped", "`if` on line 12 is false"),
             "d": ("skipped", "job `c` is skipped"),
-            "e": ("later", "needs `c`"),
+            "e": ("later", "needs `c` (line 1)"),
             "f": ("skipped", "job `d` is skipped"),
         }
 
@@ -247,7 +247,7 @@ class TestPreview:
             "a": ("now", None),
             "b": ("depends", "`if` on line 12 reads `needs`"),
             "c": ("depends", "`if` on line 12 asks how other jobs end"),
-            "d": ("depends", "needs `b`"),
+            "d": ("depends", "needs `b` (line 1)"),
         }
 
     def test_an_if_that_cannot_be_evaluated(self) -> None:
@@ -282,10 +282,10 @@ class TestPreview:
             "a/y": ("skipped", "job `x` is skipped"),
             "b": ("now", None),
             "b/x": ("now", None),
-            "b/y": ("later", "needs `x`"),
-            "c": ("later", "needs `b`"),
+            "b/y": ("later", "needs `x` (line 1)"),
+            "c": ("later", "needs `b` (line 1)"),
             "c/x": ("depends", "`if` on line 12 reads `inputs`"),
-            "c/y": ("depends", "needs `x`"),
+            "c/y": ("depends", "needs `x` (line 1)"),
             "d": (
                 "invalid",
                 "`with` of the job `d` (line 1): input 'go': must be true or false, not 'main'",

@@ -1,0 +1,37 @@
+"""Every file of this folder, run as `ansflow run` does."""
+
+import pytest
+
+from tests.workflows.cases import FOLDER, make_site, paths, read
+from tests.workflows.checking import Outcome, complaints
+from tests.workflows.local import run_all
+
+pytestmark = pytest.mark.xdist_group("workflows")
+
+NAMES = [path.stem for path in paths()]
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Outcome | Exception]:
+    """What became of the files that this session asks for."""
+    wanted = {
+        item.callspec.params["name"]
+        for item in request.session.items
+        if item.fspath == request.path and hasattr(item, "callspec")
+    }
+    folder = tmp_path_factory.mktemp("workflows")
+    return run_all(
+        [read(FOLDER / f"{name}.yml") for name in sorted(wanted)],
+        folder / "data",
+        make_site(folder),
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_does_what_it_says(name: str, outcomes: dict[str, Outcome | Exception]) -> None:
+    outcome = outcomes[name]
+    if isinstance(outcome, Exception):
+        raise outcome
+    assert complaints(read(FOLDER / f"{name}.yml"), outcome) == []

@@ -53,3 +53,14 @@ def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Invoke:
         return CliRunner(env=environment).invoke(application, list(arguments), input=input)
 
     return run
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str], str]:
+    """Write a pipeline file; its name."""
+
+    def written(source: str) -> str:
+        (tmp_path / "ci.yml").write_text(source)
+        return "ci.yml"
+
+    return written

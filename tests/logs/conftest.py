@@ -14,9 +14,10 @@ from app.core.db import Database
 from app.core.log_chunks import Times, compress, digest, encode_times, served_text
 from app.core.orm import Base
 from app.engine.states import ExecutionStatus, JobStatus, StepStatus
-from app.events import EventBus, log_written
+from app.events import EventBus, LocalBus, log_written
 from app.executions.models import Execution, Job, Step
 from app.logs.models import LogChunk
+from app.logs.service import cursor as cursors
 from app.models import PipelineVersion, Project
 from tests.fixtures.factories import Factory
 
@@ -224,3 +225,16 @@ class LogFactory:
 def logged(database: Database, make: Factory) -> LogFactory:
     """Makes executions with logs."""
     return LogFactory(database, make)
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cursors, "SILENCE_S", 0.1)
+
+
+@pytest.fixture
+def bus(request: pytest.FixtureRequest, logged: LogFactory) -> LocalBus:
+    """A bus that works, unless the test asks for one that hears nothing."""
+    made = getattr(request, "param", LocalBus)()
+    logged.bus = made
+    return made

@@ -1,10 +1,7 @@
-"""A follower sees every line once, in order, whatever the bus does."""
+"""A follower of a step sees every line once, in order, whatever the bus does."""
 
 import asyncio
-import json
 import uuid
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -12,116 +9,20 @@ import pytest
 from app.auth.principals import SYSTEM, Principal
 from app.core.db import Database
 from app.core.errors import Unavailable
-from app.engine.states import ExecutionStatus, JobStatus, StepStatus
-from app.events import Event, JobChanged, LocalBus, LogWritten
-from app.events.bus import Receive
+from app.engine.states import StepStatus
+from app.events import Event, LocalBus, LogWritten
 from app.logs.inbox import MAX_WAITING
 from app.logs.repository.reading import LogRepository
-from app.logs.service import cursor as cursors
 from app.logs.service import following as following_service
 from app.logs.service.cursor import Cursor
 from app.logs.service.following import (
     Follower,
-    follow_execution,
-    follow_job,
     follow_step,
-    parts_as_followed,
 )
 from app.logs.service.merge import merge_step
-from app.models import Job
 from tests.logs.conftest import LogFactory, LoggedStep
+from tests.logs.streams import Stream, follower, following, numbered, on_both_buses
 from tests.polling import until
-
-
-class SilentBus(LocalBus):
-    """Redis is down: nothing is ever heard."""
-
-    async def subscribe(self, topic: str, receive: Receive) -> bool:
-        return False
-
-    def publish(self, events: Sequence[Event]) -> None:
-        """Lost."""
-
-
-class Stream:
-    """What a client of a stream has received so far."""
-
-    def __init__(self, frames: AsyncIterator[bytes]) -> None:
-        self._frames = frames
-        self.comments = 0
-        self.ids: list[str] = []
-        self.events: list[tuple[str, dict[str, Any]]] = []
-        self.task = asyncio.create_task(self._read())
-
-    async def _read(self) -> None:
-        async with aclosing(self._frames) as frames:  # type: ignore[type-var]
-            async for frame in frames:
-                self._hear(frame.decode())
-
-    def _hear(self, frame: str) -> None:
-        if frame.startswith(":"):
-            self.comments += 1
-            return
-        fields = dict(line.split(": ", 1) for line in frame.strip().split("\n"))
-        if "id" in fields:
-            self.ids.append(fields["id"])
-        self.events.append((fields["event"], json.loads(fields["data"])["data"]))
-
-    @property
-    def lines(self) -> list[tuple[int, str]]:
-        """Number and text of all lines."""
-        found = []
-        for kind, data in self.events:
-            if kind == "log.lines":
-                texts = data["text"].split("\n")[:-1]
-                assert len(texts) == data["line_count"]
-                found += list(enumerate(texts, data["first_line"]))
-        return found
-
-    @property
-    def end(self) -> dict[str, Any] | None:
-        """The data of the last event."""
-        return dict(self.events).get("log.end")
-
-    async def ended(self) -> "Stream":
-        """Wait for the end of the stream."""
-        async with asyncio.timeout(20):
-            await self.task
-        return self
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cursors, "SILENCE_S", 0.1)
-
-
-@pytest.fixture
-def bus(request: pytest.FixtureRequest, logged: LogFactory) -> LocalBus:
-    """A bus that works, unless the test asks for one that hears nothing."""
-    made = getattr(request, "param", LocalBus)()
-    logged.bus = made
-    return made
-
-
-def follower(database: Database, bus: LocalBus, *, principal: Principal = SYSTEM) -> Follower:
-    return Follower(database, bus, principal, Cursor(heartbeat_s=0.0))
-
-
-@asynccontextmanager
-async def following(frames: AsyncIterator[bytes]) -> AsyncIterator[Stream]:
-    stream = Stream(frames)
-    yield stream
-    stream.task.cancel()
-    await asyncio.wait({stream.task})
-
-
-def numbered(*texts: str) -> list[tuple[int, str]]:
-    return list(enumerate(texts, 1))
-
-
-on_both_buses = pytest.mark.parametrize(
-    "bus", [pytest.param(LocalBus, id="live"), pytest.param(SilentBus, id="silent")], indirect=True
-)
 
 
 class TestFollowStep:
@@ -309,157 +210,6 @@ class TestFollowStep:
         async with following(follow_step(limited, step.id, step.job_id)) as stream:
             await stream.ended()
         assert stream.end is None
-
-
-class TestFollowJob:
-    @on_both_buses
-    async def test_steps_come_one_after_the_other(
-        self, logged: LogFactory, database: Database, bus: LocalBus
-    ) -> None:
-        job = await logged.job(await logged.execution())
-        first, second = await logged.step(job, 0), await logged.step(job, 1)
-        await second.set_status(StepStatus.PENDING)
-        await logged.step(job, 2, status=StepStatus.SKIPPED)
-        async with following(
-            follow_job(follower(database, bus), job.id, job.execution_id)
-        ) as stream:
-            await first.write("a")
-            await until(lambda: len(stream.lines) == 1)
-            await first.end()
-            await second.set_status(StepStatus.RUNNING)
-            await second.write("b", "c")
-            await second.end()
-            await logged.end_job(job)
-            await stream.ended()
-        assert stream.lines == [(1, "a"), (1, "b"), (2, "c")]
-        states = [
-            (data["index"], data["status"])
-            for kind, data in stream.events
-            if kind == "step.changed"
-        ]
-        assert states == [
-            (0, "running"),
-            (0, "success"),
-            (1, "running"),
-            (1, "success"),
-            (2, "skipped"),
-        ]
-        assert stream.end == {"status": "success", "attempt": 1, "reason": None}
-
-    async def test_a_new_attempt_is_followed_as_well(
-        self, logged: LogFactory, database: Database, bus: LocalBus
-    ) -> None:
-        job = await logged.job(await logged.execution())
-        lost = await logged.step(job, 0)
-        await lost.write("first attempt")
-        async with following(
-            follow_job(follower(database, bus), job.id, job.execution_id)
-        ) as stream:
-            await until(lambda: len(stream.lines) == 1)
-            await lost.end(StepStatus.FAILURE, complete=False)
-            async with database.session() as session:
-                (await session.get_one(Job, job.id)).attempt = 2
-            again = await logged.step(job, 0, attempt=2)
-            await again.write("second attempt")
-            await again.end()
-            await logged.end_job(job)
-            await stream.ended()
-        assert [text for _, text in stream.lines] == ["first attempt", "second attempt"]
-
-    async def test_a_skipped_job_ends_at_once(
-        self, logged: LogFactory, database: Database, bus: LocalBus
-    ) -> None:
-        job = await logged.job(await logged.execution())
-        await logged.end_job(job, JobStatus.SKIPPED)
-        async with following(
-            follow_job(follower(database, bus), job.id, job.execution_id)
-        ) as stream:
-            await stream.ended()
-        assert [kind for kind, _ in stream.events] == ["log.end"]
-
-    async def test_the_end_of_the_job_is_heard(
-        self, logged: LogFactory, database: Database, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(cursors, "SILENCE_S", 3600.0)
-        bus = LocalBus()
-        execution = await logged.execution()
-        job, other = await logged.job(execution), await logged.job(execution, "other")
-        step = await logged.step(job)
-        await step.end()
-        frames = follow_job(follower(database, bus), job.id, execution.id)
-        async with following(frames) as stream:
-            await until(lambda: len(stream.events) == 2)
-            bus.publish([_changed(other)])
-            await logged.end_job(job)
-            bus.publish([_changed(job)])
-            await stream.ended()
-        assert stream.end is not None
-
-
-class TestFollowExecution:
-    @on_both_buses
-    async def test_jobs_come_in_the_order_they_start(
-        self, logged: LogFactory, database: Database, bus: LocalBus
-    ) -> None:
-        execution = await logged.execution()
-        later = await logged.job(execution, "later", started=False)
-        sooner = await logged.job(execution, "sooner")
-        step = await logged.step(sooner)
-        frames = follow_execution(follower(database, bus), execution.id)
-        async with following(frames) as stream:
-            await step.write("sooner")
-            await step.end()
-            await logged.end_job(sooner)
-            await logged.start_job(later)
-            other = await logged.step(later)
-            await other.write("later")
-            await other.end()
-            await logged.end_job(later, JobStatus.FAILURE)
-            await logged.end(execution, ExecutionStatus.FAILURE)
-            await stream.ended()
-        assert [text for _, text in stream.lines] == ["sooner", "later"]
-        jobs = [
-            (data["key"], data["status"]) for kind, data in stream.events if kind == "job.changed"
-        ]
-        assert jobs == [
-            ("sooner", "running"),
-            ("sooner", "success"),
-            ("later", "running"),
-            ("later", "failure"),
-        ]
-        assert stream.end == {"status": "failure"}
-
-    async def test_it_resumes_in_the_middle_of_a_later_job(
-        self, logged: LogFactory, database: Database, bus: LocalBus
-    ) -> None:
-        execution = await logged.execution()
-        steps = []
-        for key in ("one", "two"):
-            job = await logged.job(execution, key)
-            step = await logged.step(job)
-            await step.write(f"{key} 1", f"{key} 2")
-            await step.end()
-            await logged.end_job(job)
-            steps.append(step)
-        await logged.end(execution)
-        begun = follower(database, bus)
-        async with database.read() as session:
-            parts = await parts_as_followed(session, execution.id)
-        begun.cursor.resume(parts, 1, 2)
-        async with following(follow_execution(begun, execution.id)) as stream:
-            await stream.ended()
-        assert [text for _, text in stream.lines] == ["two 2"]
-
-
-def _changed(job: Job) -> Event:
-    return JobChanged(
-        execution_id=job.execution_id,
-        job_id=job.id,
-        key=job.key,
-        name=job.name,
-        attempt=1,
-        status=JobStatus.SUCCESS,
-    )
 
 
 def _event(step: LoggedStep, number: int) -> Event:

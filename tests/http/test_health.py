@@ -153,3 +153,33 @@ class TestMeasure:
         found = await measure(fail)
         assert found.status is State.DOWN
         assert "hunter2" not in found.model_dump_json()
+
+
+@pytest.mark.parametrize("database_under_test", ["sqlite"], indirect=True)
+class TestEverythingAway:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        away: dict[str, Any] = {
+            "data": settings.data,
+            "database": {"url": "mysql+asyncmy://nobody@127.0.0.1:1/none"},
+            "redis": {"url": "redis://127.0.0.1:1"},
+            "rabbitmq": {"url": "amqp://127.0.0.1:1/"},
+        }
+        return Settings(_env_file=None, **away)
+
+    async def test_the_server_starts_and_says_what_is_missing(
+        self, client: httpx.AsyncClient
+    ) -> None:
+        assert body(await client.get("/health/live"))["status"] == "ok"
+        found = body(await client.get(DETAILED), 503)
+        states = {name: each["status"] for name, each in found["components"].items()}
+        assert states == {
+            "database": "down",
+            "redis": "degraded",
+            "queues": "down",
+            "workers": "down",
+            "outbox": "down",
+        }
+        answer = await client.get("/api/v1/projects")
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]

@@ -93,7 +93,12 @@ import_release() {
 build_image() {
     docker image inspect "$1" >/dev/null 2>&1 && return
     say "image: $1"
-    docker build --quiet --network host --tag "$1" --file "deploy/images/$2.Dockerfile" deploy/images >/dev/null
+    build --tag "$1" --file "deploy/images/$2.Dockerfile" deploy/images
+}
+
+build() {
+    docker build --quiet --network host "$@" >"$folder/build.log" 2>&1 ||
+        fail "The image was not built: $(tail -n 20 "$folder/build.log")"
 }
 
 make_images() {
@@ -105,15 +110,34 @@ make_images() {
     build_image redis:8 redis
     build_image rabbitmq:4-management rabbitmq
     say "image: ansflow"
-    docker build --quiet --network host --tag ansflow:latest . >/dev/null
+    build --tag ansflow:latest .
 }
 
 versions() {
     compose exec -T mysql mysqld --version
     compose exec -T redis redis-server --version
-    compose exec -T rabbitmq rabbitmqctl --quiet version
+    printf 'rabbitmq %s\n' "$(compose exec -T rabbitmq rabbitmqctl --quiet version)"
     compose exec -T app python --version
-    compose exec -T app id
+    printf 'the application runs as %s\n' "$(compose exec -T app id)"
+}
+
+# api PATH < JSON
+api() {
+    curl --fail-with-body --silent --show-error --header "Authorization: Bearer $token" \
+        --header 'Content-Type: application/json' --data-binary @- "http://$ANSFLOW_PUBLISH/api/v1$1"
+}
+
+as_json() { python3 -c 'import json, sys; print(json.dumps({"slug": sys.argv[1], "source": sys.stdin.read()}))' "$1"; }
+
+run_pipeline() {
+    token=$(compose logs --no-color app | sed -n 's/.*API token *//p' | tr -d '[:space:]')
+    [ -n "$token" ] || fail "The application printed no API token."
+    echo '{"slug": "prove"}' | api /projects >/dev/null
+    for name in diamond outputs ten-steps; do
+        as_json "$name" <"examples/$name.yml" | api /projects/prove/pipelines >/dev/null
+        say "ansflow trigger prove/$name --follow"
+        compose exec -T -e ANSFLOW_TOKEN="$token" app ansflow trigger "prove/$name" --follow
+    done
 }
 
 mkdir -p "$folder"
@@ -121,10 +145,13 @@ install_engine
 make_images
 say "docker compose up --wait"
 began=$SECONDS
-compose up --wait --no-build
+compose --progress quiet up --wait --no-build
 say "all parts are healthy after $((SECONDS - began)) s"
-compose ps --all
+compose ps --all --format 'table {{.Service}}\t{{.Image}}\t{{.Status}}'
 versions
 curl --fail --silent --show-error "http://$ANSFLOW_PUBLISH/health/ready" && echo
+curl --fail --silent --output /dev/null "http://$ANSFLOW_PUBLISH/metrics"
 curl --fail --silent --output /dev/null --user "ansflow:$ANSFLOW_RABBITMQ_PASSWORD" \
-    "http://$ANSFLOW_PUBLISH_MANAGEMENT/api/overview" && echo "RabbitMQ's management page answers"
+    "http://$ANSFLOW_PUBLISH_MANAGEMENT/api/overview"
+run_pipeline
+say "compose.yaml is proven: every part is healthy and three pipelines ended in success"

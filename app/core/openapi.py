@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi_standalone_docs import StandaloneDocs
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.schemas import Problem
@@ -23,6 +24,7 @@ VIEWER_POLICY = (
 def install(app: FastAPI) -> None:
     """Serve `/docs` and `/redoc`, and describe errors as what they are: problems."""
     StandaloneDocs(app)
+    app.add_api_route("/", _home, include_in_schema=False)
     describe = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -31,6 +33,10 @@ def install(app: FastAPI) -> None:
         return describe()
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this as the way
+
+
+async def _home() -> RedirectResponse:
+    return RedirectResponse("/docs")
 
 
 def _describe_problems(document: dict[str, Any]) -> None:

@@ -28,6 +28,11 @@ async def test_a_viewer_loads_everything_from_here(client: httpx.AsyncClient, pa
     assert "http" not in policy
 
 
+async def test_the_root_leads_to_the_documentation(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+
+
 async def test_errors_are_described_as_problems(document: dict[str, Any]) -> None:
     assert "HTTPValidationError" not in document["components"]["schemas"]
     for path, operations in document["paths"].items():

@@ -1,7 +1,9 @@
 """One request, one transaction, one connection."""
 
+import ast
 import asyncio
 import uuid
+from pathlib import Path
 
 import httpx
 import pytest
@@ -69,3 +71,16 @@ class TestOneConnection:
         ]
         answers = await asyncio.gather(*requests, *(alice.get(PROJECTS) for _ in range(10)))
         assert [answer.status_code for answer in answers if answer.is_error] == []
+
+
+def test_transactions_are_committed_in_one_place() -> None:
+    root = Path(__file__).parents[2]
+    found = {
+        str(path.relative_to(root))
+        for folder in ("app", "workers")
+        for path in (root / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr == "commit"
+        if "session" in ast.unparse(node.value) or "connection" in ast.unparse(node.value)
+    }
+    assert found == {"app/core/db.py"}

@@ -1,7 +1,7 @@
 """Imports every module's models, so that the metadata is whole."""
 
 from app.administration.models import Worker
-from app.artifacts.models import Artifact, CacheEntry, StoredContent
+from app.artifacts.models import Artifact, CacheEntry, StoredContent, TestCase
 from app.auth.models import ApiToken, LoginSession, User
 from app.core.orm import Base
 from app.executions.models import (
@@ -40,6 +40,7 @@ __all__ = [
     "Project",
     "Step",
     "StoredContent",
+    "TestCase",
     "User",
     "Worker",
 ]

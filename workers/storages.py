@@ -25,6 +25,7 @@ def open_storages(settings: Settings, database: Database) -> Callable[[Claimed],
     def storage_of(claimed: Claimed) -> JobStorage:
         owner = Owner(
             project_id=claimed.project_id,
+            pipeline_id=claimed.pipeline_id,
             execution_id=claimed.execution_id,
             job_id=claimed.job_id,
             attempt=claimed.attempt,

@@ -1,4 +1,4 @@
-"""The content of an artifact as an HTTP response."""
+"""Artifacts and test reports as HTTP responses."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
@@ -12,6 +12,15 @@ from starlette.types import Receive, Scope, Send
 
 from app.artifacts.errors import ContentUnavailable
 from app.artifacts.models import Artifact
+from app.artifacts.schemas import (
+    PastRunRead,
+    TestHistoryRead,
+    TestRead,
+    TestReportRead,
+    TestSummary,
+)
+from app.artifacts.service.reports import TestHistory, TestReport
+from app.artifacts.states import TestStatus
 from app.artifacts.store import ContentStore, StoreFailed
 from app.core.middleware_etag import matches
 
@@ -65,3 +74,50 @@ def _disposition(name: str) -> str:
     if name.isascii():
         return f'attachment; filename="{name}"'
     return f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def report_answer(report: TestReport) -> TestReportRead:
+    """A page of tests with the summary of all."""
+    compared = report.comparison
+    summary = TestSummary(
+        total=sum(report.counts.values()),
+        **{status.value: report.counts.get(status.value, 0) for status in TestStatus},
+        newly_failing=compared.count("newly_failing"),
+        fixed=compared.count("fixed"),
+        flaky=len(compared.flaky),
+        duration_s=report.duration_s,
+        compared_with=report.compared_with,
+    )
+    items = [
+        TestRead(
+            id=row.id,
+            test=row.identity.hex(),
+            job_id=row.job_id,
+            attempt=row.attempt,
+            suite=row.suite,
+            classname=row.classname,
+            name=row.name,
+            file=row.file,
+            status=TestStatus(row.status),
+            duration_s=row.duration_s,
+            message=row.message,
+            details=row.details,
+            change=compared.changes.get(row.identity),
+            flaky=row.identity in compared.flaky,
+        )
+        for row in report.items
+    ]
+    return TestReportRead(items=items, next=report.next, summary=summary)
+
+
+def history_answer(history: TestHistory) -> TestHistoryRead:
+    """A page of the runs of a test."""
+    test = history.test
+    return TestHistoryRead(
+        items=[PastRunRead.model_validate(run) for run in history.items],
+        next=history.next,
+        test=test.identity.hex(),
+        suite=test.suite,
+        classname=test.classname,
+        name=test.name,
+    )

@@ -1,12 +1,12 @@
-"""Artifacts and caches, and the contents in the store that they name."""
+"""Artifacts and caches, the contents in the store that they name, and results of tests."""
 
 import uuid
 from datetime import datetime
 
-from sqlalchemy import BINARY, BigInteger, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BINARY, BigInteger, Float, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.orm import TABLE_OPTIONS, Base
+from app.core.orm import TABLE_OPTIONS, Base, MediumText
 
 
 class StoredContent(Base):
@@ -79,3 +79,36 @@ class CacheEntry(Base):
     content_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("stored_contents.id"))
     created_at: Mapped[datetime]
     used_at: Mapped[datetime]
+
+
+class TestCase(Base):
+    """How a test ended in an attempt of a job.
+
+    `identity` is the same for the same test in all executions of the pipeline. `rank` orders lists:
+    0 failed, 1 passed, 2 skipped. `id` follows the order of the report.
+    """
+
+    __tablename__ = "test_cases"
+    __table_args__ = (
+        Index(None, "execution_id", "rank", "id"),
+        Index(None, "pipeline_id", "identity", "id"),
+        Index(None, "job_id", "attempt"),
+        TABLE_OPTIONS,
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    execution_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("executions.id", ondelete="CASCADE"))
+    job_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    pipeline_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("pipelines.id", ondelete="CASCADE"))
+    attempt: Mapped[int]
+    identity: Mapped[bytes] = mapped_column(BINARY(16))
+    rank: Mapped[int]
+    status: Mapped[str] = mapped_column(String(32))
+    suite: Mapped[str] = mapped_column(String(500))
+    classname: Mapped[str] = mapped_column(String(500))
+    name: Mapped[str] = mapped_column(String(500))
+    file: Mapped[str | None] = mapped_column(String(500))
+    duration_s: Mapped[float | None] = mapped_column(Float(53))
+    flaky: Mapped[bool]
+    message: Mapped[str | None] = mapped_column(String(2000))
+    details: Mapped[str | None] = mapped_column(MediumText)

@@ -1,5 +1,6 @@
 """Jobs that run for real, over a real database and a store in a folder."""
 
+import hashlib
 import shutil
 import tempfile
 import uuid
@@ -8,15 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-
 from sqlalchemy import select
 
 from app.artifacts.store import ContentStore
 from app.core import log_chunks
-from app.core.clock import new_id
+from app.core.clock import new_id, utcnow
 from app.core.db import Database
 from app.executions.service.claim import Claimed
+from app.executions.service.rerun import rerun_execution
 from app.logs.models import LogChunk
+from app.models import Pipeline, PipelineVersion
 from app.settings import Settings
 from tests.executions.driver import Driver
 from tests.fixtures.factories import Factory
@@ -53,6 +55,28 @@ class Floor:
     async def start(self, source: str) -> uuid.UUID:
         """Start an execution of a new pipeline."""
         return await self.driver.start(await self.pipeline(source))
+
+    async def save(self, pipeline_id: uuid.UUID, source: str) -> None:
+        """A new version of a pipeline, used from now on."""
+        async with self.database.session() as session:
+            pipeline = await session.get_one(Pipeline, pipeline_id)
+            pipeline.current_version += 1
+            version = PipelineVersion(
+                id=new_id(),
+                pipeline_id=pipeline_id,
+                number=pipeline.current_version,
+                source=source,
+                files={},
+                digest=hashlib.sha256(source.encode()).hexdigest(),
+                created_at=utcnow(),
+            )
+            session.add(version)
+
+    async def rerun(self, execution_id: uuid.UUID) -> None:
+        """Run the failed jobs of an ended execution again."""
+        await rerun_execution(
+            self.database, execution_id=execution_id, what="failed", max_worker_lost=2
+        )
 
     async def once(self, pipeline_id: uuid.UUID, **options: object) -> JobResult:
         """Start an execution of a pipeline with one job and run that."""

@@ -4,11 +4,11 @@ import hashlib
 import uuid
 from datetime import timedelta
 
-from app.artifacts.models import Artifact, CacheEntry, StoredContent
+from app.artifacts.models import Artifact, CacheEntry, StoredContent, TestCase
 from app.artifacts.repository.caches import identity
 from app.core.clock import new_id, utcnow
 from app.core.db import Database
-from app.executions.models import Job
+from app.executions.models import Execution, Job
 
 
 async def keep_something(
@@ -83,3 +83,24 @@ async def add_content(database: Database, *, unused_days_ago: float = 1) -> uuid
     async with database.session() as session:
         session.add(content)
     return content.id
+
+
+async def add_test(database: Database, execution: Execution, job: Job) -> bytes:
+    """A test that failed in an execution; its identity."""
+    row = TestCase(
+        id=new_id(),
+        execution_id=execution.id,
+        job_id=job.id,
+        pipeline_id=execution.pipeline_id,
+        attempt=1,
+        identity=b"0123456789abcdef",
+        rank=0,
+        status="failed",
+        suite="",
+        classname="",
+        name="test",
+        flaky=False,
+    )
+    async with database.session() as session:
+        session.add(row)
+    return row.identity

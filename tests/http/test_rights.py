@@ -25,7 +25,7 @@ from app.projects.rights import (
     as_markdown,
     is_at_least,
 )
-from tests.artifacts.rows import keep_something
+from tests.artifacts.rows import add_test, keep_something
 from tests.fixtures.factories import Factory, SignIn
 from tests.logs.conftest import LogFactory
 
@@ -157,6 +157,7 @@ class Content:
         self.values = {
             "artifact_id": artifact_id,
             "cache_id": cache_id,
+            "test": (await add_test(self.logs.database, execution, job)).hex(),
             "project": project.slug,
             "pipeline_id": execution.pipeline_id,
             "execution_id": execution.id,

@@ -25,6 +25,7 @@ from workers.runner.ports import (
     Reporter,
 )
 from workers.runner.posts import run_post
+from workers.runner.reports import add_report_post
 from workers.runner.run import JobRun
 from workers.runner.scope import EvaluationFailed, Scope
 from workers.runner.settings import RunnerSettings
@@ -160,6 +161,7 @@ async def _run(run: JobRun) -> JobResult:
             skip_step(run, step, broken)
         else:
             await run_step(run, step, defaults)
+    add_report_post(run)
     for number, post in enumerate(reversed(run.posts), start=len(job.steps)):
         if run.stopper.over is None:
             await run_post(run, post, number)

@@ -23,6 +23,7 @@ class Owner:
     """The claim that writes."""
 
     project_id: uuid.UUID
+    pipeline_id: uuid.UUID
     execution_id: uuid.UUID
     job_id: uuid.UUID
     attempt: int

@@ -150,10 +150,12 @@ class RabbitConsumer(Consumer):
 
     def close(self) -> None:
         """Send the answers that are waiting and close; called when `next()` no longer runs."""
+        if not self._connection.is_open:
+            return
         try:
             self._connection.process_data_events(time_limit=0)
             self._connection.close()
-        except _LOST:
+        except (*_LOST, ValueError):  # ValueError: it was lost in this moment
             log.debug("connection_was_lost", queue=self.queue_name)
 
 

@@ -75,16 +75,18 @@ class PooledWorker(Worker):
         """Take no more messages; RabbitMQ gives those that no thread has begun to others."""
         self._accepts = False
         consumers = list(self.consumers.values())
-        for thread in consumers:
-            thread.stop()
-            if isinstance(thread.consumer, (RabbitConsumer, LocalConsumer)):
-                thread.consumer.wake()
+        for consumer in consumers:
+            consumer.stop()
+            if isinstance(consumer.consumer, (RabbitConsumer, LocalConsumer)):
+                consumer.consumer.wake()
         _join(consumers, timeout_s)
         for pool in self.pools.values():
             pool.empty()
-        for thread in consumers:
-            if not thread.is_alive():
-                thread.close()
+        # Each in a thread: a server that hangs must not keep running jobs from being handed back.
+        closing = [Thread(target=each.close, daemon=True) for each in consumers if _ended(each)]
+        for thread in closing:
+            thread.start()
+        _join(closing, timeout_s)
 
     def stop(self, timeout: int = 600_000) -> None:
         """Stop consuming if that has not been done, then wait for the threads.
@@ -130,6 +132,10 @@ class PooledWorker(Worker):
             worker_timeout=self.worker_timeout,
         )
         thread.start()
+
+
+def _ended(thread: Thread) -> bool:
+    return not thread.is_alive()
 
 
 def _join(threads: Sequence[Thread], timeout_s: float) -> None:

@@ -44,6 +44,7 @@ class WorkerProcess:
         )
         self._prefix = prefix
         self._actors = actors
+        self.is_running = False
 
     def start(self) -> None:
         """Open everything, then take messages.
@@ -57,6 +58,7 @@ class WorkerProcess:
         for queue in self._worker.pools:
             self._worker.consume(queue)
         parts.consume = self._worker.consume
+        self.is_running = True
 
     def hurry(self) -> None:
         """Wait no longer for running jobs, while `stop` does; callable from a signal handler."""
@@ -67,6 +69,7 @@ class WorkerProcess:
 
         RabbitMQ gives what no thread has begun to other workers as soon as the consumers close.
         """
+        self.is_running = False
         log.info("worker_stopping", drain_s=drain_s)
         self._worker.close_consumers()
         parts = self.runtime.parts

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -83,16 +84,18 @@ def rabbit() -> Iterator[Rabbit]:
 
 
 class Proxy:
-    """Stands between a client and RabbitMQ. Belongs to the test's loop."""
+    """Stands between a client and RabbitMQ, on a loop in a thread of its own."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._target = (parts.hostname or "127.0.0.1", parts.port or 5672)
-        self._parts = parts
+        self._parts = urlsplit(url)
+        self._target = (self._parts.hostname or "127.0.0.1", self._parts.port or 5672)
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
-        self._port = 0
         self._pumps: set[asyncio.Task[None]] = set()
+        self._port = 0
+        self._thread = ThreadPoolExecutor(1)
+        self._loop = asyncio.new_event_loop()
+        self._running = self._thread.submit(self._loop.run_forever)
 
     @property
     def url(self) -> str:
@@ -100,25 +103,45 @@ class Proxy:
         account = f"{self._parts.username}:{self._parts.password}"
         return self._parts._replace(netloc=f"{account}@127.0.0.1:{self._port}").geturl()
 
-    async def open(self) -> None:
+    def open(self) -> None:
         """Take connections, from now on or again."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
+        self._do(self._open())
 
     def cut(self) -> None:
         """Cut all connections; new ones are taken."""
+        self._do(self._cut())
+
+    def close(self) -> None:
+        """Cut all connections and refuse new ones."""
+        self._do(self._close())
+
+    def end(self) -> None:
+        """Close, and end the thread."""
+        self.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._running.result()
+        self._loop.close()
+        self._thread.shutdown()
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _open(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def _cut(self) -> None:
         for writer in self._writers:
             writer.transport.abort()
         self._writers.clear()
+        if self._pumps:
+            await asyncio.wait(self._pumps)
 
-    async def close(self) -> None:
-        """Cut all connections and refuse new ones."""
+    async def _close(self) -> None:
         if self._server is not None:
             self._server.close()
             self._server = None
-        self.cut()
-        if self._pumps:
-            await asyncio.wait(self._pumps)
+        await self._cut()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         other_reader, other_writer = await asyncio.open_connection(*self._target)
@@ -140,9 +163,9 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 
 @pytest.fixture
-async def proxy(rabbit: Rabbit) -> AsyncIterator[Proxy]:
+def proxy(rabbit: Rabbit) -> Iterator[Proxy]:
     """A way to this test's RabbitMQ that can be cut."""
     between = Proxy(rabbit.url)
-    await between.open()
+    between.open()
     yield between
-    await between.close()
+    between.end()

@@ -114,7 +114,9 @@ class TestFastPath:
             statements.clear()
             job = await write(database)
             await until(lambda: "DELETE" in statements)
-        assert [each for each in statements if each != "BEGIN"] == ["INSERT", "DELETE"]
+        # The end of the relay may have cut the DELETE short; then it was repeated.
+        assert [each for each in statements if each != "BEGIN"][:2] == ["INSERT", "DELETE"]
+        assert not {"SELECT", "UPDATE"} & set(statements)
         body = rabbit.take("high_priority")
         assert body is not None
         assert job in body.decode()
@@ -207,7 +209,7 @@ class TestRabbitAway:
     async def test_rows_stay_and_are_published_when_it_is_back(
         self, database: Database, rabbit: Rabbit, proxy: Proxy
     ) -> None:
-        await proxy.close()
+        proxy.close()
         publisher = RabbitPublisher(proxy.url, prefix=rabbit.prefix, timeout_s=2)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(publisher.close)
@@ -215,7 +217,7 @@ class TestRabbitAway:
             for _ in range(5):
                 await write(database)
             assert await count(database) == 5
-            await proxy.open()
+            proxy.open()
 
             async def is_empty() -> bool:
                 return await count(database) == 0

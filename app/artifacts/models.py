@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import BINARY, BigInteger, Float, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BINARY, BigInteger, Double, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.orm import TABLE_OPTIONS, Base, MediumText
@@ -108,7 +108,7 @@ class TestCase(Base):
     classname: Mapped[str] = mapped_column(String(500))
     name: Mapped[str] = mapped_column(String(500))
     file: Mapped[str | None] = mapped_column(String(500))
-    duration_s: Mapped[float | None] = mapped_column(Float(53))
+    duration_s: Mapped[float | None] = mapped_column(Double())
     flaky: Mapped[bool]
     message: Mapped[str | None] = mapped_column(String(2000))
     details: Mapped[str | None] = mapped_column(MediumText)

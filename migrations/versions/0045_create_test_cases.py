@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("classname", sa.String(length=500), nullable=False),
         sa.Column("name", sa.String(length=500), nullable=False),
         sa.Column("file", sa.String(length=500), nullable=True),
-        sa.Column("duration_s", sa.Float(precision=53), nullable=True),
+        sa.Column("duration_s", sa.Double(), nullable=True),
         sa.Column("flaky", sa.Boolean(), nullable=False),
         sa.Column("message", sa.String(length=2000), nullable=True),
         sa.Column("details", MediumText(), nullable=True),

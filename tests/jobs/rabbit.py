@@ -84,7 +84,10 @@ def rabbit() -> Iterator[Rabbit]:
 
 
 class Proxy:
-    """Stands between a client and RabbitMQ, on a loop in a thread of its own."""
+    """Stands between a client and a server, on a loop in a thread of its own.
+
+    Parameters: `url` of the server; without a port it is RabbitMQ's.
+    """
 
     def __init__(self, url: str) -> None:
         self._parts = urlsplit(url)
@@ -100,7 +103,7 @@ class Proxy:
     @property
     def url(self) -> str:
         """Through the proxy."""
-        account = f"{self._parts.username}:{self._parts.password}"
+        account = self._parts.netloc.rpartition("@")[0]
         return self._parts._replace(netloc=f"{account}@127.0.0.1:{self._port}").geturl()
 
     def open(self) -> None:

@@ -121,6 +121,9 @@ def open_database(settings: Settings) -> Database:
         pool_size=max(settings.database.pool_size, min(settings.worker.concurrency, 32) + 4),
         pool_timeout_s=settings.database.pool_timeout_s,
         insert_returning=settings.database.insert_returning,
+        # A worker that is frozen in the middle of a transaction would keep others from taking its
+        # jobs: at the end of the lease its locks are free.
+        idle_s=settings.worker.lease_s,
     )
 
 

@@ -35,7 +35,9 @@ class Database:
     """One database: its engine, its transactions.
 
     Parameters: `url` is a SQLAlchemy URL with an async driver; `insert_returning` False makes
-    MariaDB behave as MySQL, which has no RETURNING.
+    MariaDB behave as MySQL, which has no RETURNING; `idle_s` is after how many seconds without a
+    statement the server ends a transaction and frees its locks: its process is frozen, or its
+    host is gone without a word.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Database:
         pool_size: int = 10,
         insert_returning: bool = True,
         pool_timeout_s: float = 10.0,
+        idle_s: float = 20.0,
     ) -> None:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         options: dict[str, Any] = {"pool_size": pool_size, "pool_timeout": pool_timeout_s}
@@ -53,11 +56,12 @@ class Database:
         else:
             options |= {
                 "isolation_level": "READ COMMITTED",
-                "pool_recycle": 1800,
+                # What the server has ended for being idle is never taken from the pool.
+                "pool_recycle": max(1.0, idle_s / 2),
                 "pool_pre_ping": False,
                 "connect_args": {
                     "connect_timeout": 5,
-                    "init_command": "SET time_zone = '+00:00', innodb_lock_wait_timeout = 10",
+                    "init_command": _settings(max(2, round(idle_s))),
                 },
             }
         self.engine = create_async_engine(url, **options)
@@ -154,6 +158,16 @@ class Database:
         """Close all connections and wait until their threads ended."""
         await self.engine.dispose()
         await self._threads.ended()
+
+
+def _settings(idle_s: int) -> str:
+    # MySQL cannot tell idle transactions from idle connections. Each server skips the comment that
+    # is for the other one.
+    return (
+        "SET time_zone = '+00:00', innodb_lock_wait_timeout = 10"
+        f" /*M!100300 , idle_transaction_timeout = {idle_s} */"
+        f" /*!80000 , wait_timeout = {idle_s} */"
+    )
 
 
 async def _roll_back(session: AsyncSession) -> None:

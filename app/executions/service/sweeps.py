@@ -3,14 +3,15 @@
 Every replica may run these at once: each change is made again under the lock of its execution.
 """
 
+import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from app.core.db import AsyncSession, Database
 from app.engine.machine.types import NoWorker
 from app.executions.interpreter import apply
 from app.executions.locking import lock
-from app.executions.repository.claims import ClaimRepository
+from app.executions.repository.claims import ClaimRepository, HeldClaim
 from app.executions.service.finish import declare_lost
 from app.jobs.catalog import RunJob
 from app.jobs.outbox import Queued, enqueue_all
@@ -19,24 +20,44 @@ HasReadyMessage = Callable[[str], Awaitable[bool | None]]
 """Whether a queue holds a message that nobody took yet; None when the broker cannot say."""
 
 _BATCH = 200
+_AT_ONCE = 8
 _LONGEST_BACK_OFF_S = 600.0
 
 
 async def take_lost_claims(database: Database, *, max_worker_lost: int) -> int:
-    """End the claims whose lease ran out; returns how many."""
+    """End the claims whose lease ran out; returns how many.
+
+    Several at once: one whose worker is frozen in a transaction makes nobody wait but itself.
+    """
     async with database.read() as session:
         lost = await ClaimRepository(session).lost(limit=_BATCH)
+    free = asyncio.Semaphore(_AT_ONCE)
+
+    async def take(claim: HeldClaim) -> bool:
+        async with free:
+            return await declare_lost(
+                database,
+                execution_id=claim.execution_id,
+                key=claim.key,
+                attempt=claim.attempt,
+                token=claim.token,
+                reason="the worker did not renew its lease: it died, hangs or lost its connection",
+                max_worker_lost=max_worker_lost,
+            )
+
+    return _taken(await asyncio.gather(*map(take, lost), return_exceptions=True))
+
+
+def _taken(results: Sequence[bool | BaseException]) -> int:
+    """How many were taken.
+
+    Raises: what went wrong with one of them, once all others are done.
+    """
     taken = 0
-    for execution_id, key, attempt, token in lost:
-        taken += await declare_lost(
-            database,
-            execution_id=execution_id,
-            key=key,
-            attempt=attempt,
-            token=token,
-            reason="the worker did not renew its lease: it died, hangs or lost its connection",
-            max_worker_lost=max_worker_lost,
-        )
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+        taken += result
     return taken
 
 

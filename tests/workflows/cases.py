@@ -2,8 +2,9 @@
 
 A file ends with a comment that begins with `# ---`; what follows is YAML:
 
-    trigger:  event, ref, sha, payload, inputs, variables, secrets; `site: NAME` hands the address
-              of the repository over as that input; `cancel: {job, step}` cancels once that step runs
+    trigger:  event, ref, sha, payload, inputs, variables, secrets; `site: NAME` hands the
+              address of the repository over as that input; `cancel: {job, step}` cancels once
+              that step runs
     status:   of the execution (`success` by default)
     reason:   a part of the execution's reason
     title:    of the execution
@@ -12,20 +13,22 @@ A file ends with a comment that begins with `# ---`; what follows is YAML:
 
 import shutil
 import subprocess
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from app.cli.called_files import called_texts
 from app.engine.definition import Definition
 from app.engine.document import require
+from app.engine.document.compose import compose
+from app.engine.document.nodes import plain
 
 FOLDER: Final = Path(__file__).parent
 _MARK: Final = "# ---\n"
-_TRIGGER: Final = {
+_TRIGGER: Final[Mapping[str, Any]] = {
     "event": "workflow_dispatch",
     "ref": None,
     "sha": None,
@@ -73,7 +76,7 @@ def read(path: Path) -> Case:
     _, mark, comment = source.rpartition(_MARK)
     assert mark, f"{path} does not say what is expected of it"
     text = "".join(line.removeprefix("#").removeprefix(" ") for line in comment.splitlines(True))
-    told = yaml.safe_load(text)
+    told = dict(plain(compose(text).root))
     trigger = told.pop("trigger", {})
     assert trigger.keys() <= _TRIGGER.keys(), f"{path}: trigger {sorted(trigger)}"
     definition = require(source)
@@ -87,9 +90,19 @@ def read(path: Path) -> Case:
     )
 
 
-def make_site(folder: Path) -> Path:
+@contextmanager
+def open_site() -> Iterator[Path]:
     """A git repository with the folder `repository` and all files, readable by every account."""
-    site = folder / "site"
+    # Not `tmp_path`: pytest makes that 0700, and jobs of root run as other accounts.
+    folder = Path(tempfile.mkdtemp(prefix="ansflow-test-"))
+    folder.chmod(0o711)
+    try:
+        yield _make_site(folder / "site")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_site(site: Path) -> Path:
     shutil.copytree(FOLDER / "repository", site)
     for path in paths():
         shutil.copy(path, site)

@@ -15,8 +15,8 @@ from app.cli.local import (
     open_local,
     store_pipeline,
 )
-from app.cli.watching import Narrator, Watcher
-from app.executions.schemas import EventRead, JobDetail
+from app.cli.watching import Watcher
+from app.executions.schemas import EventRead, ExecutionDetail, JobDetail
 from app.executions.service.cancel import cancel_execution
 from app.executions.service.reading import execution_events
 from app.executions.service.start import Trigger, start_execution
@@ -29,17 +29,29 @@ from workers.embedded import EmbeddedWorker
 _SERVER = "http://127.0.0.1"
 
 
-class Logs(Narrator):
-    """Keeps the lines of the story, by step id."""
+class Logs:
+    """Hears the story of an execution and keeps its lines, by step id."""
 
     def __init__(self) -> None:
         self.by_step: dict[str, str] = {}
 
     def lines(self, job: JobDetail, step: LogPart, lines: Sequence[LogLine]) -> None:
-        """See `Narrator.lines`."""
+        """See `Narrator.lines`, and so for the others."""
         text = "".join(line.text + ("" if line.continued else "\n") for line in lines)
         key = str(step.step_id)
         self.by_step[key] = self.by_step.get(key, "") + text
+
+    def job_began(self, job: JobDetail) -> None: ...
+
+    def job_ended(self, job: JobDetail) -> None: ...
+
+    def job_again(self, job: JobDetail) -> None: ...
+
+    def step_began(self, job: JobDetail, step: LogPart) -> None: ...
+
+    def step_ended(self, job: JobDetail, step: LogPart) -> None: ...
+
+    def looked(self, detail: ExecutionDetail) -> None: ...
 
 
 def run_all(cases: Iterable[Case], folder: Path, site: Path) -> dict[str, Outcome | Exception]:
@@ -47,11 +59,11 @@ def run_all(cases: Iterable[Case], folder: Path, site: Path) -> dict[str, Outcom
     nowhere: Any = {"url": None}
     settings = Settings(
         _env_file=None,
-        data={"folder": folder},  # type: ignore[arg-type]  pydantic reads the map
+        data={"folder": folder},
         database=nowhere,
         redis=nowhere,
         rabbitmq=nowhere,
-        worker={"grace_s": 1},  # type: ignore[arg-type]  the same
+        worker={"grace_s": 1},
     )
     chosen = list(cases)
     secrets = {name: text for case in chosen for name, text in case.trigger["secrets"].items()}

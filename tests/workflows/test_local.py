@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.workflows.cases import FOLDER, make_site, paths, read
+from tests.workflows.cases import FOLDER, open_site, paths, read
 from tests.workflows.checking import Outcome, complaints
 from tests.workflows.local import run_all
 
@@ -21,12 +21,9 @@ def outcomes(
         for item in request.session.items
         if item.fspath == request.path and hasattr(item, "callspec")
     }
-    folder = tmp_path_factory.mktemp("workflows")
-    return run_all(
-        [read(FOLDER / f"{name}.yml") for name in sorted(wanted)],
-        folder / "data",
-        make_site(folder),
-    )
+    cases = [read(FOLDER / f"{name}.yml") for name in sorted(wanted)]
+    with open_site() as site:
+        return run_all(cases, tmp_path_factory.mktemp("workflows"), site)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -34,4 +31,5 @@ def test_a_file_does_what_it_says(name: str, outcomes: dict[str, Outcome | Excep
     outcome = outcomes[name]
     if isinstance(outcome, Exception):
         raise outcome
-    assert complaints(read(FOLDER / f"{name}.yml"), outcome) == []
+    found = complaints(read(FOLDER / f"{name}.yml"), outcome)
+    assert not found, "\n".join(found)

@@ -15,7 +15,15 @@ from app.executions.service.claim import Claimed
 from app.executions.service.finish import declare_lost, finish, hand_back
 from app.executions.service.steps import StepRow, change_steps
 from app.logs.writing import ChunkRow, write_chunks
-from workers.runner.ports import Assignment, Chunk, JobResult, Replaced, StepUpdate, Unavailable
+from workers.runner.ports import (
+    Assignment,
+    Calling,
+    Chunk,
+    JobResult,
+    Replaced,
+    StepUpdate,
+    Unavailable,
+)
 
 MERGE_FROM = 8
 """Chunks of one step from which merging them is worth a message."""
@@ -37,6 +45,7 @@ def assignment_of(
         job=claimed.job,
         contexts=claimed.contexts,
         secrets=secrets,
+        calls=[Calling(call.job, call.contexts) for call in claimed.calls],
         timeout_s=claimed.timeout_s,
         environment=claimed.environment,
         keep_workspace=keep_workspace,

@@ -10,6 +10,7 @@ from app.engine.definition import RunDefaults
 from app.engine.expressions import to_text
 from app.engine.states import JobStatus
 from workers.executors.base import CannotStart, Executor, Sandbox, SandboxRequest
+from workers.runner.called_secrets import passed_secrets
 from workers.runner.coalescing import Delivery
 from workers.runner.environment import fixed_variables, inherited, runner_context
 from workers.runner.masking import Masker
@@ -76,6 +77,8 @@ async def run_job(
             result = await _run(run)
         except OSError as error:
             result = JobResult(JobStatus.FAILURE, f"The worker cannot run the job: {error}.")
+        except EvaluationFailed as error:
+            result = JobResult(JobStatus.FAILURE, str(error))
         finally:
             await sandbox.close()
         if cancel.handing_back and stopper.over is Cause.FORCED:
@@ -118,10 +121,14 @@ def _prepare(
         key: assignment.contexts.get(key) or {}
         for key in ("inputs", "vars", "needs", "matrix", "strategy")
     }
-    fixed |= {"secrets": dict(assignment.secrets), "runner": runner}
+    secrets = passed_secrets(assignment)
+    fixed |= {"secrets": dict(secrets), "runner": runner}
     scope = Scope(fixed, github, sandbox, is_cancelled=lambda: stopper.cancelled is not None)
     base = {**inherited(settings.pass_on), **sandbox.account_variables}
     masker = Masker()
+    for value in secrets.values():
+        # What a caller made of a secret is one, too.
+        masker.add(value)
     short = [name for name, value in assignment.secrets.items() if not masker.add(value) and value]
     return JobRun(
         assignment,

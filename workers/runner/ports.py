@@ -43,11 +43,20 @@ class PreviousAttempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Calling:
+    """A job that calls the workflow which the assignment is inside of; `contexts` are its own."""
+
+    job: Job
+    contexts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """One claimed attempt of one job, with everything that is needed to run it.
 
     `definition` is the file the job comes from. `contexts` holds plain values for `github`,
-    `inputs`, `vars`, `needs`, `matrix` and `strategy`. `secrets` is what `secrets.*` shows.
+    `inputs`, `vars`, `needs`, `matrix` and `strategy`. `secrets` are those of the
+    project; inside a called workflow `secrets.*` shows what the `calls`, outermost first, pass on.
     `timeout_s` is the time for all steps together, in seconds. `workdir` None means a fresh, empty
     workspace; a path makes `checkout` of the repository itself take that directory as it stands.
     `repository_url` is what `checkout` clones when it is given no other repository.
@@ -67,6 +76,7 @@ class Assignment:
     job: Job
     contexts: Mapping[str, Any]
     secrets: Mapping[str, str] = field(default_factory=dict)
+    calls: Sequence[Calling] = ()
     timeout_s: float = 21600.0
     environment: str | None = None
     keep_workspace: bool = False

@@ -13,6 +13,7 @@ MAX_ANNOTATIONS = 50
 _COMMAND = re.compile(r"^\s*::([^ :]+)(?: (.*?))?::(.*)$", re.DOTALL)
 _LEVELS: Mapping[str, Level] = {"error": "error", "warning": "warning", "notice": "notice"}
 _FORBIDDEN = {"set-env": "GITHUB_ENV", "add-path": "GITHUB_PATH"}
+_NOT_ECHOED = frozenset({"add-mask", "debug", "stop-commands"})
 _STOP_RESERVED = frozenset({"", "pause-logging"})
 
 
@@ -46,14 +47,15 @@ class WorkflowCommands:
             return None
         name, message = found[1].lower(), unescape(found[3])
         if self._stopped_by is not None:
-            return self._while_stopped(found[1])
+            return self._while_stopped(found[1], line)
         properties = _properties(found[2] or "")
         if name in _LEVELS:
             return self._annotate(_LEVELS[name], properties, message)
         act = self._actions().get(name)
         if act is None:
             return None
-        return act(properties, message) + (self._shown(line) if self._echo else b"")
+        is_echoed = self._echo and name not in _NOT_ECHOED
+        return (self._shown(line) if is_echoed else b"") + act(properties, message)
 
     def _actions(self) -> Mapping[str, Callable[[Mapping[str, str], str], bytes]]:
         return {
@@ -71,11 +73,11 @@ class WorkflowCommands:
             "remove-matcher": lambda _, message: b"",
         }
 
-    def _while_stopped(self, token: str) -> bytes | None:
-        if token != self._stopped_by:
+    def _while_stopped(self, token: str, line: bytes) -> bytes | None:
+        if self._stopped_by is None or token.lower() != self._stopped_by.lower():
             return None
         self._stopped_by = None
-        return b""
+        return self._shown(line)
 
     def _annotate(self, level: Level, at: Mapping[str, str], message: str) -> bytes:
         if len(self.annotations) < MAX_ANNOTATIONS:
@@ -96,16 +98,17 @@ class WorkflowCommands:
 
     def _add_mask(self, _: Mapping[str, str], message: str) -> bytes:
         if not message.strip():
-            return self._failed("Can't add secret mask for empty string in ##[add-mask] command.")
+            warning = "Can't add secret mask for empty string in ##[add-mask] command."
+            return self._shown(f"##[warning]{warning}")
         if not self._masker.add(message):
             return self._shown("##[warning]A mask of less than 3 characters has no effect.")
-        return b""
+        return b"::add-mask::***\n" if self._echo else b""
 
     def _stop(self, _: Mapping[str, str], message: str) -> bytes:
         if message.lower() in {*_STOP_RESERVED, *_LEVELS, *self._actions()}:
             return self._failed(f"Invalid stop-commands token {message!r}: use a random one.")
         self._stopped_by = message
-        return b""
+        return self._shown(f"::stop-commands::{message}")
 
     def _set_echo(self, _: Mapping[str, str], message: str) -> bytes:
         if message.strip().lower() not in ("on", "off"):

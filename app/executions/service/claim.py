@@ -1,7 +1,8 @@
 """A worker takes a job: compare-and-set under the lock of its execution, steps written at once.
 
 Cost: lock the execution, read the job (and the jobs it needs), the claim, the steps, the events,
-the execution: 6 statements (7 with needs), one commit.
+the execution: 6 statements (7 with needs; inside a called workflow one more for each level), one
+commit.
 """
 
 import uuid
@@ -14,7 +15,7 @@ from app.core.clock import new_id
 from app.core.db import AsyncSession, Database
 from app.engine.definition import Definition, Job, Step
 from app.engine.machine import job_contexts, scope_of
-from app.engine.machine.types import JobClaimed, Snapshot
+from app.engine.machine.types import JobClaimed, Node, Snapshot
 from app.engine.states import StepStatus
 from app.executions.interpreter import Locked, apply_claim
 from app.executions.locking import with_files
@@ -26,8 +27,17 @@ from app.executions.repository.moving import MovingRepository
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A job that calls the workflow which the claimed one is inside of, and its own contexts."""
+
+    job: Job
+    contexts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a claim holder needs to run the job. `steps` maps step indexes to row ids."""
+    """What a claim holder needs to run the job. `steps` maps step indexes to row ids; `calls` are
+    the jobs that it is inside of, outermost first."""
 
     execution_id: uuid.UUID
     project_id: uuid.UUID
@@ -48,6 +58,7 @@ class Claimed:
     cancel_level: int
     has_group: bool
     steps: Mapping[int, uuid.UUID]
+    calls: tuple[Call, ...]
 
 
 async def claim(
@@ -95,8 +106,16 @@ async def claim(
 async def _partial(
     session: AsyncSession, execution: Execution, job: JobRow, now: datetime
 ) -> Locked:
-    needed = await ClaimRepository(session).needed(job, scope_of(node_of(job)))
-    return await with_files(session, execution, [*needed, job], now=now, max_worker_lost=0)
+    claims = ClaimRepository(session)
+    jobs, inner = [job], job
+    while True:
+        scope = scope_of(node_of(inner))
+        needed = await claims.needed(inner, scope)
+        jobs = [*needed, *jobs]
+        if scope is None:
+            return await with_files(session, execution, jobs, now=now, max_worker_lost=0)
+        # What its callers pass on may depend on what they need, and so on outwards.
+        inner = next(one for one in needed if one.key == scope)
 
 
 async def _insert_steps(session: AsyncSession, locked: Locked) -> dict[int, uuid.UUID]:
@@ -160,4 +179,15 @@ def _claimed(
         cancel_level=cancel_level,
         has_group=job.concurrency_group is not None or execution.concurrency_group is not None,
         steps=steps,
+        calls=_calls(snapshot, node_of(job)),
     )
+
+
+def _calls(snapshot: Snapshot, node: Node) -> tuple[Call, ...]:
+    nodes = {one.key: one for one in snapshot.nodes}
+    calls: list[Call] = []
+    while (scope := scope_of(node)) is not None:
+        node = nodes[scope]
+        job: Job = snapshot.files[node.path].jobs[node.job_id]
+        calls.insert(0, Call(job, job_contexts(snapshot, node)))
+    return tuple(calls)

@@ -30,9 +30,9 @@ def test_what_is_no_command_is_shown_as_it_is(line: bytes) -> None:
 
 def test_stopped_commands_do_nothing_until_their_token() -> None:
     interpreter = commands()
-    assert interpreter(b"::stop-commands::token-1") == b""
+    assert interpreter(b"::stop-commands::token-1") == b"::stop-commands::token-1\n"
     assert interpreter(b"::error::x") is None
-    assert interpreter(b"::token-1::") == b""
+    assert interpreter(b"::Token-1::") == b"::Token-1::\n"
     assert interpreter(b"::error::x") == b"##[error]x\n"
 
 
@@ -56,7 +56,6 @@ def test_debug_lines_show_only_in_a_debug_run() -> None:
         b"::add-path::/x",
         b"::set-output::1",
         b"::echo::maybe",
-        b"::add-mask::",
         b"::stop-commands::error",
     ],
 )
@@ -66,6 +65,12 @@ def test_wrong_and_disabled_commands_are_errors(line: bytes) -> None:
     assert shown is not None
     assert shown.startswith(b"##[error]")
     assert interpreter.errors
+
+
+def test_a_mask_of_nothing_is_a_warning() -> None:
+    interpreter = commands()
+    assert (interpreter(b"::add-mask::") or b"").startswith(b"##[warning]")
+    assert not interpreter.errors
 
 
 def test_old_commands_work_when_they_are_allowed() -> None:
@@ -99,4 +104,4 @@ async def test_a_variable_turns_debug_lines_on(bench: Bench) -> None:
     contexts = {"vars": {"ACTIONS_STEP_DEBUG": "true"}}
     script = "echo '::debug::seen'\necho $RUNNER_DEBUG ${{ runner.debug }}"
     await bench.run(steps(script), contexts=contexts)
-    assert bench.store.text(0) == "##[debug]seen\n::debug::seen\n1 1\n"
+    assert bench.store.text(0) == "##[debug]seen\n1 1\n"

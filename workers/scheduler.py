@@ -44,7 +44,7 @@ class Scheduler:
         while True:
             try:
                 await self.sweep()
-                await self._order_clean_up()
+                await self.order_clean_up()
             except Unavailable as error:
                 self._judges_from = time.monotonic() + self._settings.worker.lease_s
                 log.warning("sweep_failed", error=error.detail)
@@ -70,7 +70,7 @@ class Scheduler:
         if written or taken:
             log.info("swept", messages_written=written, claims_taken=taken)
 
-    async def _order_clean_up(self) -> None:
+    async def order_clean_up(self) -> None:
         """At the start, then daily. Several replicas order several; that does no harm."""
         if time.monotonic() >= self._cleans_from:
             await self._database.transact(lambda session: enqueue(session, CleanUpArtifacts()))

@@ -203,6 +203,8 @@ class ContentStore:
                 file.close()
             else:
                 file.discard()
+                # Some stores know no discarding.
+                self._fs.rm_file(self._path(id_))
 
     @contextlib.contextmanager
     def failing(self, verb: str) -> Iterator[None]:

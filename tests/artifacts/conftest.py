@@ -117,11 +117,18 @@ class Floor:
 
 
 @pytest.fixture
-def floor(database: Database, make: Factory, settings: Settings) -> Iterator[Floor]:
+def work_root() -> Iterator[Path]:
     # Not `tmp_path`: pytest makes that 0700, and jobs of root run as other accounts.
     folder = Path(tempfile.mkdtemp(prefix="ansflow-test-"))
     folder.chmod(0o711)
-    executor = HostExecutor(folder)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def floor(
+    database: Database, make: Factory, settings: Settings, work_root: Path
+) -> Iterator[Floor]:
+    executor = HostExecutor(work_root)
     yield Floor(Driver(database, new_id()), make, executor, settings)
     executor.close()
-    shutil.rmtree(folder, ignore_errors=True)

@@ -1,5 +1,5 @@
 """The floor of the artifact tests: jobs that run for real."""
 
-from tests.artifacts.conftest import floor
+from tests.artifacts.conftest import floor, work_root
 
-__all__ = ["floor"]
+__all__ = ["floor", "work_root"]

@@ -3,21 +3,24 @@
 import asyncio
 import contextlib
 import uuid
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from app.auth.principals import ALL_SCOPES, SYSTEM, Principal
 from app.auth.service.users import create_user
+from app.cli.watching import LogView
 from app.core.db import Database
+from app.core.log_chunks import Line
 from app.events import EventBus, Message, bind, topics
 from app.executions.schemas import ExecutionDetail
 from app.executions.service.reading import execution_detail
 from app.jobs.relay import Relay
-from app.logs.answers import lines_page
-from app.logs.dependencies import Window
-from app.logs.schemas import JobLogPage
+from app.logs.parts import LogPosition, position_of
+from app.logs.schemas import LogPart
 from app.logs.service.lookup import log_of_job
+from app.logs.service.reading import MAX_LINES, read_lines
 from app.models import Base
 from app.pipelines.checking import check
 from app.pipelines.service.pipelines import create_pipeline
@@ -26,7 +29,6 @@ from app.settings import Settings
 from workers.embedded import EmbeddedWorker
 from workers.runtime import end_tasks
 
-LINES_AT_ONCE = 5_000
 _LOOK_S = 0.5
 _COALESCE_S = 0.03
 
@@ -100,14 +102,13 @@ async def store_pipeline(
     return pipeline.id
 
 
-@dataclass(slots=True)
 class LocalSource:
     """Reads an execution in the database; the bus says when to look."""
 
-    system: LocalSystem
-    execution_id: uuid.UUID
-    _woken: asyncio.Event = field(default_factory=asyncio.Event)
-    _topics: set[str] = field(default_factory=set)
+    def __init__(self, system: LocalSystem, execution_id: uuid.UUID) -> None:
+        self.system, self.execution_id = system, execution_id
+        self._woken = asyncio.Event()
+        self._topics: set[str] = set()
 
     async def detail(self) -> ExecutionDetail:
         """See `Source.detail`."""
@@ -121,14 +122,18 @@ class LocalSource:
             await self._hear(topics.job_log(job.id))
         return detail
 
-    async def job_log(
-        self, job_id: uuid.UUID, *, attempt: int, from_line: str | None
-    ) -> JobLogPage:
+    async def job_log(self, job_id: uuid.UUID, *, attempt: int, from_line: str | None) -> LogView:
         """See `Source.job_log`."""
-        window = Window(from_line, LINES_AT_ONCE, follow=False, last_event_id=None)
+        lines: dict[uuid.UUID, list[Line]] = defaultdict(list)
         async with self.system.database.read() as session:
             log = await log_of_job(session, SYSTEM, job_id, attempt=attempt)
-            return await lines_page(session, log, window)
+            start = position_of(from_line, log.parts) if from_line else LogPosition(0, 1)
+            found = await read_lines(session, log.parts, start, limit=MAX_LINES)
+        for part, line in found.lines:
+            lines[part.step_id].append(line)
+        parts = [LogPart.model_validate(part) for part in log.parts]
+        following = None if found.next is None else found.next.text(log.parts)
+        return LogView(parts, lines, following)
 
     async def changed(self) -> None:
         """See `Source.changed`."""

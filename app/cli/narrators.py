@@ -3,13 +3,15 @@
 import json
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from app.cli.watching import Narrator
 from app.cli.wording import job_result, sign, step_result, step_title
+from app.core.log_chunks import Line
 from app.engine.states import JobStatus, StepStatus
 from app.executions.schemas import ExecutionDetail, JobDetail
-from app.logs.schemas import LogLine, LogPart
+from app.logs.schemas import LogPart
 
 
 class PlainNarrator(Narrator):
@@ -39,13 +41,16 @@ class PlainNarrator(Narrator):
             status = StepStatus.FAILURE
         self._say(job, status, step_result(step))
 
-    def lines(self, job: JobDetail, step: LogPart, lines: Sequence[LogLine]) -> None:
-        bar = "|" if self._plain else "│"
-        written = []
+    def lines(self, job: JobDetail, step: LogPart, lines: Sequence[Line]) -> None:
+        head = f"{job.key} {'|' if self._plain else '│'} "
+        joined = self._open == step.step_id
+        written = [] if joined else [self._closed()]
         for line in lines:
-            head = "" if self._open == step.step_id else self._closed() + f"{job.key} {bar} "
-            written.append(f"{head}{line.text}" + ("" if line.continued else "\n"))
-            self._open = step.step_id if line.continued else None
+            written.append(line.text if joined else head + line.text)
+            joined = line.continued
+            if not joined:
+                written.append("\n")
+        self._open = step.step_id if joined else None
         self._write("".join(written))
 
     def looked(self, detail: ExecutionDetail) -> None:
@@ -100,14 +105,14 @@ class JsonNarrator(Narrator):
             sha256=step.sha256,
         )
 
-    def lines(self, job: JobDetail, step: LogPart, lines: Sequence[LogLine]) -> None:
+    def lines(self, job: JobDetail, step: LogPart, lines: Sequence[Line]) -> None:
         for line in lines:
             self.tell(
                 "log",
                 job=job.key,
                 step=step.index,
                 line=line.number,
-                at=line.at.isoformat(),
+                at=datetime.fromtimestamp(line.at_ms / 1000, UTC).isoformat(),
                 text=line.text,
                 continued=line.continued,
             )

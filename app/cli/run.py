@@ -155,6 +155,13 @@ async def _execute(
     return code
 
 
+async def _cancel(system: LocalSystem, execution_id: uuid.UUID) -> None:
+    with contextlib.suppress(ExecutionFinished):
+        await cancel_execution(
+            system.database, execution_id=execution_id, by=ACTOR, max_worker_lost=0
+        )
+
+
 async def _start(system: LocalSystem, request: Request) -> uuid.UUID:
     try:
         by = await create_person(system.database, ACTOR)
@@ -208,16 +215,10 @@ async def _cancelled_by_signals(
     loop = asyncio.get_running_loop()
     cancelling: set[asyncio.Task[None]] = set()
 
-    async def cancel() -> None:
-        with contextlib.suppress(ExecutionFinished):
-            await cancel_execution(
-                system.database, execution_id=execution_id, by=ACTOR, max_worker_lost=0
-            )
-
     def heard() -> None:
         word = "killing it" if cancelling else "cancelling; Ctrl-C again kills"
         typer.echo(f"ansflow: {word}", err=True)
-        cancelling.add(asyncio.ensure_future(cancel()))
+        cancelling.add(asyncio.ensure_future(_cancel(system, execution_id)))
 
     numbers = (signal.SIGINT, signal.SIGTERM)
     for number in numbers:

@@ -1,5 +1,6 @@
 """Tells an execution on a terminal: log lines scroll, a tree of jobs and steps stays below."""
 
+import re
 from collections.abc import Sequence
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -9,9 +10,10 @@ from rich.tree import Tree
 
 from app.cli.watching import Narrator
 from app.cli.wording import seconds, sign, step_result, step_title
+from app.core.log_chunks import Line
 from app.engine.states import TERMINAL_JOB, JobStatus
 from app.executions.schemas import ExecutionDetail, JobDetail, StepRead
-from app.logs.schemas import LogLine, LogPart
+from app.logs.schemas import LogPart
 
 _STYLES = {
     "success": "green",
@@ -23,13 +25,24 @@ _STYLES = {
 }
 
 
+_PRINTED_NICELY = 200
+"""Lines at once; of more, colours are kept but nothing is added."""
+_NO_COLOUR = re.compile(
+    r"\x1b(?!\[[0-9;]*m)(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?"
+)
+
+
 class TreeNarrator(Narrator):
     """Use as a context manager: the tree is drawn in between."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False)
         self._live = Live(
-            self, console=self._console, refresh_per_second=8, vertical_overflow="ellipsis"
+            self,
+            console=self._console,
+            refresh_per_second=8,
+            vertical_overflow="ellipsis",
+            transient=True,
         )
         self._detail: ExecutionDetail | None = None
 
@@ -39,6 +52,7 @@ class TreeNarrator(Narrator):
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
+        self._console.print(self)
 
     def __rich_console__(self, console: Console, _options: ConsoleOptions) -> RenderResult:
         if self._detail is not None:
@@ -60,28 +74,47 @@ class TreeNarrator(Narrator):
         if step.status != "success" or step.outcome == "failure":
             self._say(job, step.status, step_result(step))
 
-    def lines(self, job: JobDetail, step: LogPart, lines: Sequence[LogLine]) -> None:
+    def lines(self, job: JobDetail, step: LogPart, lines: Sequence[Line]) -> None:
+        if len(lines) > _PRINTED_NICELY:
+            self._print_fast(job, lines)
+            return
         text = Text()
-        head = (f"{job.key} │ ", "dim")
         joined = False
         for line in lines:
             if not joined:
-                text.append("\n" if text else "").append(*head)
-            # Colours are kept; whatever else would move the cursor is not.
-            text.append_text(Text.from_ansi(line.text) if "\x1b" in line.text else Text(line.text))
+                text.append("\n" if text else "").append(f"{job.key} │ ", "dim")
+            shown = _shown(line.text)
+            text.append_text(Text.from_ansi(shown) if "\x1b" in shown else Text(shown))
             joined = line.continued
         self._console.print(text, soft_wrap=True)
 
+    def _print_fast(self, job: JobDetail, lines: Sequence[Line]) -> None:
+        """Many lines at once: styling each of them would take longer than making them."""
+        written, joined = [], False
+        for line in lines:
+            written.append(_shown(line.text) if joined else f"{job.key} │ {_shown(line.text)}")
+            joined = line.continued
+            if not joined:
+                written.append("\n")
+        self._live.stop()
+        self._console.file.write("".join(written) + ("\n" if joined else ""))
+        self._live.start()
+
     def looked(self, detail: ExecutionDetail) -> None:
         self._detail = detail
-        if detail.finished_at is not None:
-            self._live.refresh()
 
     def _say(self, job: JobDetail, status: str, words: str) -> None:
         text = Text.assemble(
             (f"{job.key} ", "dim"), (f"{sign(status)} {words}", _STYLES.get(status, "dim"))
         )
         self._console.print(text, soft_wrap=True)
+
+
+def _shown(text: str) -> str:
+    """A line as a terminal may show it: colours, but nothing that moves the cursor."""
+    if "\x1b" in text:
+        text = _NO_COLOUR.sub("", text)
+    return text.rstrip("\r").rpartition("\r")[2] if "\r" in text else text
 
 
 def _tree(detail: ExecutionDetail) -> Tree:

@@ -9,11 +9,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from app.core.log_chunks import Line
 from app.engine.states import TERMINAL_EXECUTION, TERMINAL_JOB, TERMINAL_STEP, JobStatus, StepStatus
 from app.executions.schemas import ExecutionDetail, JobDetail
-from app.logs.schemas import JobLogPage, LogLine, LogPart
+from app.logs.schemas import LogPart
 
 _AT_WORK = TERMINAL_JOB | {JobStatus.RUNNING, JobStatus.CANCELLING}
+
+
+@dataclass(frozen=True, slots=True)
+class LogView:
+    """The steps of an attempt of a job, and lines of them from some position on.
+
+    Lines are values of `app.core.log_chunks`, not of the API: there may be a million of them.
+    `next` is where to go on; None at the end of what is stored.
+    """
+
+    parts: Sequence[LogPart]
+    lines: Mapping[uuid.UUID, Sequence[Line]]
+    next: str | None
 
 
 class Source(Protocol):
@@ -23,9 +37,7 @@ class Source(Protocol):
         """The execution as it is now."""
         ...
 
-    async def job_log(
-        self, job_id: uuid.UUID, *, attempt: int, from_line: str | None
-    ) -> JobLogPage:
+    async def job_log(self, job_id: uuid.UUID, *, attempt: int, from_line: str | None) -> LogView:
         """Lines of an attempt of a job, from a position on."""
         ...
 
@@ -49,7 +61,7 @@ class Narrator(Protocol):
     def step_began(self, job: JobDetail, step: LogPart) -> None:
         """A step runs."""
 
-    def lines(self, job: JobDetail, step: LogPart, lines: Sequence[LogLine]) -> None:
+    def lines(self, job: JobDetail, step: LogPart, lines: Sequence[Line]) -> None:
         """What the step printed."""
 
     def step_ended(self, job: JobDetail, step: LogPart) -> None:
@@ -69,7 +81,6 @@ class _Told:
     ended: bool = False
     steps_begun: set[uuid.UUID] = field(default_factory=set)
     steps_ended: set[uuid.UUID] = field(default_factory=set)
-    last_line: dict[uuid.UUID, int] = field(default_factory=lambda: defaultdict(int))
 
 
 class Watcher:
@@ -117,9 +128,8 @@ class Watcher:
             if not self._page(job, told, page):
                 return
 
-    def _page(self, job: JobDetail, told: _Told, page: JobLogPage) -> bool:
+    def _page(self, job: JobDetail, told: _Told, page: LogView) -> bool:
         """Tell a page; True when there is more to read now."""
-        lines: Mapping[uuid.UUID, list[LogLine]] = _by_step(page.lines)
         following = page.next.partition(":")[0] if page.next else None
         for step in page.parts:
             if step.step_id in told.steps_ended:
@@ -127,7 +137,7 @@ class Watcher:
             if step.status is StepStatus.PENDING:
                 # It began after the states were read: its lines are read again.
                 return False
-            self._step(job, told, step, lines.get(step.step_id, ()))
+            self._step(job, told, step, page.lines.get(step.step_id, ()))
             if str(step.step_id) == following:
                 return True
             if step.status not in TERMINAL_STEP:
@@ -136,17 +146,10 @@ class Watcher:
             self._narrator.step_ended(job, step)
         return False
 
-    def _step(self, job: JobDetail, told: _Told, step: LogPart, lines: Sequence[LogLine]) -> None:
+    def _step(self, job: JobDetail, told: _Told, step: LogPart, lines: Sequence[Line]) -> None:
         if step.step_id not in told.steps_begun and step.status is not StepStatus.SKIPPED:
             told.steps_begun.add(step.step_id)
             self._narrator.step_began(job, step)
         if lines:
             told.position = f"{step.step_id}:{lines[-1].number + 1}"
             self._narrator.lines(job, step, lines)
-
-
-def _by_step(lines: Sequence[LogLine]) -> Mapping[uuid.UUID, list[LogLine]]:
-    grouped: dict[uuid.UUID, list[LogLine]] = defaultdict(list)
-    for line in lines:
-        grouped[line.step_id].append(line)
-    return grouped

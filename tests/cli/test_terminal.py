@@ -59,3 +59,18 @@ def test_the_tree_shows_jobs_steps_and_durations(tmp_path: Path) -> None:
     assert re.search(r"└── ✘ bad \d+\.\ds", last)
     assert re.search(r"    └── ✘ Break \d+\.\ds", last)
     assert "\x1b[" in drawn
+
+
+def test_many_lines_scroll_and_move_no_cursor(tmp_path: Path) -> None:
+    (tmp_path / "ci.yml").write_text(
+        "steps:\n"
+        "  - run: seq 1000 1999\n"
+        "  - run: printf 'a\\033[2J\\033]0;title\\007b \\033[31mred\\033[0m 10%%\\r20%%\\r\\n'\n"
+    )
+    code, drawn = on_terminal(tmp_path, "run", "ci.yml")
+    assert code == 0
+    numbers = re.findall(r"main │ (1\d\d\d)\b", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", drawn))
+    assert numbers == [str(number) for number in range(1000, 2000)]
+    assert "\x1b[2J" not in drawn
+    assert "title" not in drawn.partition("Run seq")[2].replace("0;title", "")
+    assert "20%" in drawn

@@ -4,7 +4,6 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from app.core.db import ReadSession
 from app.core.log_chunks import Line
@@ -61,7 +60,7 @@ async def read_lines(
         first_line=chosen.first_line,
         last_line=chosen.last_line,
     )
-    lines = list(islice(_lines(chosen, chunks), limit))
+    lines = list(_lines(chosen, chunks, limit))
     return Lines(lines, _next(parts, lines, sizes))
 
 
@@ -86,22 +85,26 @@ def _choose(
     return _Range(list(chosen), first_line if first is parts[0] else 1, last_line)
 
 
-def _lines(chosen: _Range, chunks: Sequence[StoredChunk]) -> Iterator[tuple[Part, Line]]:
+def _lines(
+    chosen: _Range, chunks: Sequence[StoredChunk], limit: int
+) -> Iterator[tuple[Part, Line]]:
     of_step: dict[uuid.UUID, list[StoredChunk]] = defaultdict(list)
     for chunk in chunks:
         of_step[chunk.step_id].append(chunk)
     for number, part in enumerate(chosen.steps):
         start = chosen.first_line if number == 0 else 1
-        end = chosen.last_line if number == len(chosen.steps) - 1 else None
         for chunk in of_step[part.step_id]:
+            if limit <= 0:
+                return
             piece = piece_of(
                 chunk.data,
                 chunk.times,
                 first_line=chunk.first_line,
                 line_count=chunk.line_count,
                 start=start,
-                end=end,
+                end=max(start, chunk.first_line) + limit - 1,
             )
+            limit -= piece.line_count
             yield from ((part, line) for line in piece.numbered())
 
 

@@ -32,8 +32,10 @@ clean_up() {
     status=$?
     set +e
     if [ -n "$engine" ]; then
-        compose logs --no-color >"$folder/compose.log" 2>&1
-        [ "$status" = 0 ] || tail -n 80 "$folder/compose.log"
+        if [ "$status" != 0 ]; then
+            compose ps --all
+            compose logs --no-color --tail 15
+        fi
         compose down --volumes --timeout 20 >/dev/null 2>&1
         kill "$engine"
         wait "$engine" 2>/dev/null
@@ -61,7 +63,7 @@ install_engine() {
     [ ! -e $policy ] || cp -p $policy "$folder/policy"
     printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        docker.io debootstrap tini iptables >"$folder/apt.log" 2>&1
+        docker.io debootstrap curl tini iptables >"$folder/apt.log" 2>&1
     if [ -e "$folder/policy" ]; then mv "$folder/policy" $policy; else rm $policy; fi
     dockerd --host "$DOCKER_HOST" --data-root "$folder/engine" --exec-root "$folder/run" \
         --pidfile "$folder/docker.pid" >"$folder/dockerd.log" 2>&1 &
@@ -91,7 +93,6 @@ import_release() {
 }
 
 build_image() {
-    docker image inspect "$1" >/dev/null 2>&1 && return
     say "image: $1"
     build --tag "$1" --file "deploy/images/$2.Dockerfile" deploy/images
 }

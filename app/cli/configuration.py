@@ -1,5 +1,6 @@
 """The settings of a command, or a sentence that says which variable is wrong."""
 
+import re
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,9 +24,12 @@ def load_settings(**overrides: Any) -> Settings:
         sentence = f"{variable}: {message}" if first["loc"] else message
         raise CommandFailed(f"the settings are invalid: {sentence}", exit_code=INVALID) from None
     except SettingsError as error:
+        # It names the part only: the variable is one of that part.
+        part = re.search(r'field "(\w+)"', str(error))
+        variables = f"ANSFLOW_{part[1].upper()}__…" if part else "a variable"
         raise CommandFailed(
-            f"the settings are invalid: {error}; lists and maps are written as JSON, "
-            """such as ANSFLOW_WORKER__LABELS='["linux"]'""",
+            f"the settings are invalid: {variables} holds a list or map that is not JSON, such as "
+            """ANSFLOW_WORKER__LABELS='["linux"]'""",
             exit_code=INVALID,
         ) from None
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.auth.principals import SYSTEM, Principal
 from app.core.db import Database
-from app.events import Event, LocalBus
+from app.events import Event, EventBus, LocalBus
 from app.events.bus import Receive
 from app.logs.service.cursor import Cursor
 from app.logs.service.following import Follower
@@ -73,7 +73,7 @@ class Stream:
         return self
 
 
-def follower(database: Database, bus: LocalBus, *, principal: Principal = SYSTEM) -> Follower:
+def follower(database: Database, bus: EventBus, *, principal: Principal = SYSTEM) -> Follower:
     return Follower(database, bus, principal, Cursor(heartbeat_s=0.0))
 
 

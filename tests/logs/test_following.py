@@ -9,8 +9,9 @@ import pytest
 from app.auth.principals import SYSTEM, Principal
 from app.core.db import Database
 from app.core.errors import Unavailable
+from app.core.redis import Namespace, Namespaces, RedisOptions
 from app.engine.states import StepStatus
-from app.events import Event, LocalBus, LogWritten
+from app.events import Event, LocalBus, LogWritten, RedisBus
 from app.logs.inbox import MAX_WAITING
 from app.logs.repository.reading import LogRepository
 from app.logs.service import following as following_service
@@ -20,6 +21,7 @@ from app.logs.service.following import (
     follow_step,
 )
 from app.logs.service.merge import merge_step
+from tests.fixtures.redis import RedisServer
 from tests.logs.conftest import LogFactory, LoggedStep
 from tests.logs.streams import Stream, follower, following, numbered, on_both_buses
 from tests.polling import until
@@ -188,6 +190,29 @@ class TestFollowStep:
             assert stream.lines == []
             away = False
             await until(lambda: len(stream.lines) == 1)
+
+    @pytest.mark.parametrize("database_under_test", ["sqlite"], indirect=True)
+    async def test_redis_that_is_down_costs_no_line(
+        self, logged: LogFactory, database: Database, redis_server: RedisServer
+    ) -> None:
+        namespaces = Namespaces(RedisOptions(url=redis_server.url))
+        bus = RedisBus(namespaces[Namespace.CHANNELS])
+        logged.bus = bus
+        step = await logged.step(await logged.job(await logged.execution()))
+        await step.write("one")
+        frames = follow_step(follower(database, bus), step.id, step.job_id)
+        async with following(frames) as stream:
+            await until(lambda: len(stream.lines) == 1)
+            await step.write("two")
+            await until(lambda: len(stream.lines) == 2)
+            await redis_server.start()
+            await until(lambda: bus.is_listening)
+            await step.write("three")
+            await step.end()
+            await stream.ended()
+        await bus.close()
+        await namespaces.close()
+        assert stream.lines == numbered("one", "two", "three")
 
     async def test_who_may_see_it_no_more_gets_no_more(
         self, logged: LogFactory, database: Database, bus: LocalBus

@@ -62,7 +62,7 @@ def job_execution(
                 logs=holder,
                 executor=executor,
                 cancel=signal,
-                settings=runner_settings,
+                settings=replace(runner_settings, clock_offset=holder.offset),
             )
         except Replaced:
             log.warning("job_replaced", job_id=str(claimed.job_id), attempt=claimed.attempt)

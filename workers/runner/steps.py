@@ -162,6 +162,7 @@ def new_attempt(run: JobRun, index: int, number: int) -> Attempt:
         run.delivery.put,
         on_command=commands,
         max_bytes=run.settings.max_log_bytes,
+        now_ns=run.settings.now_ns,
     )
     return Attempt(run, index, log, commands, lambda: False)
 

@@ -20,7 +20,7 @@ from app.executions.schemas import EventRead, ExecutionDetail, JobDetail
 from app.executions.service.cancel import cancel_execution
 from app.executions.service.reading import execution_events
 from app.executions.service.start import Trigger, start_execution
-from app.logs.schemas import LogLine, LogPart
+from app.logs.schemas import LogPart
 from app.settings import Settings
 from tests.workflows.cases import Case
 from tests.workflows.checking import Outcome
@@ -35,7 +35,7 @@ class Logs:
     def __init__(self) -> None:
         self.by_step: dict[str, str] = {}
 
-    def lines(self, job: JobDetail, step: LogPart, lines: Sequence[LogLine]) -> None:
+    def lines(self, job: JobDetail, step: LogPart, lines: Sequence[Any]) -> None:
         """See `Narrator.lines`, and so for the others."""
         text = "".join(line.text + ("" if line.continued else "\n") for line in lines)
         key = str(step.step_id)

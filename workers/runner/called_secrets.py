@@ -4,6 +4,7 @@ GitHub documentation "Reusing workflows", section "Passing inputs and secrets".
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from app.engine.definition import Scalar
 from app.engine.expressions import (
@@ -40,11 +41,14 @@ def _passed(
     passed = {}
     for name, value in values.items():
         try:
-            has_one = isinstance(value, str) and has_expression(value)
-            passed[name] = to_text(
-                render(parse_template(str(value)), contexts) if has_one else value
-            )
+            passed[name] = to_text(_rendered(value, contexts))
         except ExpressionError as error:
             what = f"jobs.{call.job.id}.secrets.{name}"
             raise EvaluationFailed(f"{what} cannot be evaluated: {error.message}.") from None
     return passed
+
+
+def _rendered(value: Scalar, contexts: Mapping[str, Any]) -> object:
+    if isinstance(value, str) and has_expression(value):
+        return render(parse_template(value), contexts)
+    return value

@@ -13,6 +13,7 @@ from app.artifacts.models import CacheEntry
 from app.engine.states import JobStatus
 from tests.artifacts.conftest import Floor
 from workers.actions.cache import scopes_of
+from workers.executors.host import HostExecutor
 
 HOME = """
 jobs:
@@ -79,14 +80,22 @@ async def run(floor: Floor, pipeline_id: uuid.UUID, **options: Any) -> Mapping[s
     return result.outputs
 
 
+@pytest.mark.parametrize("isolate", [True, False], ids=["own account", "same account"])
 async def test_what_lies_in_the_home_of_the_job(
-    floor: Floor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    floor: Floor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, isolate: bool
 ) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))  # where jobs have the home of the worker's account
+    # Jobs with the account of the worker have its home, too.
+    monkeypatch.setenv("HOME", str(tmp_path))
+    executor, floor.executor = (
+        floor.executor,
+        HostExecutor(floor.executor.work_root, isolate=isolate),
+    )
     pipeline = await floor.pipeline(HOME)
     assert (await floor.once(pipeline)).outputs == {"found": ""}
     shutil.rmtree(tmp_path / ".tool", ignore_errors=True)
     assert (await floor.once(pipeline)).outputs == {"found": "set"}, await floor.log()
+    floor.executor.close()
+    floor.executor = executor
 
 
 async def entries(floor: Floor) -> list[CacheEntry]:

@@ -72,7 +72,7 @@ def default_name(step: Step) -> str:
 
 
 async def _name(running: RunningStep) -> str:
-    if running.step.name is None:
+    if not running.step.name:
         return default_name(running.step)
     return await running.run.scope.text(running.step.name, "name", running.env)
 

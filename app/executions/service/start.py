@@ -15,7 +15,7 @@ from app.core.clock import new_id
 from app.core.db import AsyncSession, Database
 from app.engine.definition import Definition
 from app.engine.document import InvalidDefinition, InvalidInputs, coerce_inputs
-from app.engine.expressions import ExpressionError
+from app.engine.expressions import ExpressionError, to_text
 from app.engine.machine import advance
 from app.engine.machine.types import Decision, ExecutionStarted, Snapshot
 from app.engine.plan import InvalidPlan, Plan, plan
@@ -144,6 +144,7 @@ class _Draft:
         only = None if trigger.only_job is None else (trigger.only_job,)
         try:
             execution.inputs = _inputs(trigger, parsed.definition)
+            _show_inputs(execution)
             contexts = _contexts(execution)
             planned = plan(parsed.definition, contexts, files=parsed.files, only=only)
         except InvalidInputs as error:
@@ -167,6 +168,13 @@ def _inputs(trigger: Trigger, definition: Definition) -> dict[str, Any]:
     return dict(coerce_inputs(definition.on.dispatch_inputs, trigger.inputs))
 
 
+def _show_inputs(execution: Execution) -> None:
+    """`github.event.inputs`: all of them as text, with the defaults, as GitHub sends them."""
+    if execution.event == "workflow_dispatch":
+        shown = {name: to_text(value) for name, value in execution.inputs.items()}
+        execution.github["event"].setdefault("inputs", shown)
+
+
 def _name(execution: Execution, definition: Definition, planned: Plan, counted: Counted) -> None:
     title = planned.run_name or definition.name or counted.pipeline_name
     execution.title = title[:500]
@@ -178,9 +186,7 @@ def _name(execution: Execution, definition: Definition, planned: Plan, counted: 
 
 def _execution(trigger: Trigger, counted: Counted, *, server_url: str) -> Execution:
     execution_id = new_id()
-    payload = dict(trigger.payload)
-    if trigger.event == "workflow_dispatch":
-        payload.setdefault("inputs", dict(trigger.inputs))
+    payload = trigger.payload
     github = github_context(
         event=trigger.event,
         payload=payload,

@@ -21,8 +21,11 @@ from app.artifacts.schemas import (
 )
 from app.artifacts.service.reports import TestHistory, TestReport
 from app.artifacts.states import TestStatus
-from app.artifacts.store import ContentStore, StoreFailed
+from app.artifacts.store import ContentMissing, ContentStore, StoreFailed
+from app.core.logging import logger
 from app.core.middleware_etag import matches
+
+log = logger(__name__)
 
 # An artifact holds what anybody wrote: a browser must neither guess its type nor run it.
 _SAFE = {
@@ -57,9 +60,21 @@ async def download(artifact: Artifact, store: ContentStore, if_none_match: str |
     try:
         first = await asyncio.to_thread(next, pieces, b"")
     except StoreFailed as error:
-        raise ContentUnavailable(str(error)) from error
+        # The text names paths and hosts, which are nothing to whoever may read the artifact.
+        log.warning("artifact_unreadable", artifact_id=str(artifact.id), error=str(error))
+        raise ContentUnavailable(_told(error)) from error
     headers["Content-Length"] = str(artifact.size)
     return Download(_pieces(first, pieces), headers)
+
+
+def _told(error: StoreFailed) -> str:
+    if isinstance(error, ContentMissing):
+        return (
+            "the artifact store of this server does not have the content; its log says where it"
+            " looked. When servers and workers are on several hosts, set ANSFLOW_ARTIFACTS__URL"
+            " to a store that all of them reach"
+        )
+    return "the artifact store cannot give the content; the server's log says why"
 
 
 async def _pieces(first: bytes, pieces: Iterator[bytes]) -> AsyncGenerator[bytes, None]:

@@ -5,14 +5,18 @@ from typing import Annotated
 
 from fastapi import Depends, Path
 
+from app.artifacts.errors import ContentUnavailable
 from app.artifacts.models import Artifact
 from app.artifacts.service.reading import artifact_for, execution_for
-from app.artifacts.store import ContentStore
+from app.artifacts.store import ContentStore, StoreFailed
 from app.auth.dependencies import Caller, SettingsOf
 from app.core.dependencies import ReadSession, Session
+from app.core.logging import logger
 from app.executions.models import Execution
 from app.projects.dependencies import guard
 from app.projects.rights import Action
+
+log = logger(__name__)
 
 ArtifactId = Annotated[uuid.UUID, Path(description="Id of an artifact")]
 ExecutionId = Annotated[uuid.UUID, Path(description="Id of an execution")]
@@ -40,8 +44,17 @@ async def read_execution(
 
 
 def store_of(settings: SettingsOf) -> ContentStore:
-    """The store of this application."""
-    return ContentStore(settings.artifacts_url)
+    """The store of this application.
+
+    Raises: ContentUnavailable when nothing can be reached by its URL.
+    """
+    try:
+        return ContentStore(settings.artifacts_url)
+    except StoreFailed as error:
+        log.warning("artifact_store_unusable", error=str(error))
+        raise ContentUnavailable(
+            "the artifact store cannot be used; the server's log says why"
+        ) from error
 
 
 StoreOf = Annotated[ContentStore, Depends(store_of)]

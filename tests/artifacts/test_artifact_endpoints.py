@@ -1,15 +1,19 @@
 """Artifacts over HTTP: listed, downloaded with their digest, deleted."""
 
+import asyncio
 import hashlib
 import io
 import uuid
 import zipfile
+from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from app.core.clock import new_id
 from app.executions.models import Job
+from app.settings import ArtifactSettings
 from tests.artifacts.conftest import Floor
 from tests.artifacts.rows import add_artifact, add_content
 from tests.fixtures.answers import assert_problem, body
@@ -87,6 +91,28 @@ async def test_a_content_of_another_host_is_a_clear_error(
     answer = await root.get(f"/api/v1/artifacts/{artifact.id}/download")
     problem = assert_problem(answer, 503, "content_unavailable")
     assert "ANSFLOW_ARTIFACTS__URL" in problem["detail"]
+
+
+@pytest.mark.parametrize("failure", ["missing", "unreadable", "unusable"])
+async def test_where_the_store_is_is_told_to_the_log_only(
+    floor: Floor, root: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, failure: str
+) -> None:
+    execution = await floor.start(SOURCE)
+    artifact = await add_artifact(floor.database, await only_job(floor, execution), data=b"x")
+    url = floor.store.url
+    if failure == "unreadable":
+        id_ = artifact.content_id
+        # A folder where the content should be.
+        path = Path(url.removeprefix("file://"), id_.hex[-2:], id_.hex)
+        await asyncio.to_thread(path.mkdir, parents=True)
+    if failure == "unusable":
+        url = "no-such-store://hidden/bucket"
+        floor.settings.artifacts = ArtifactSettings(url=SecretStr(url))
+        del floor.settings.artifacts_url
+    answer = await root.get(f"/api/v1/artifacts/{artifact.id}/download")
+    assert_problem(answer, 503, "content_unavailable")
+    assert url.partition("://")[2] not in answer.text
+    assert url in caplog.text
 
 
 async def test_a_damaged_content_is_not_served(floor: Floor, root: httpx.AsyncClient) -> None:

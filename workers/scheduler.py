@@ -13,9 +13,9 @@ from app.core.errors import Unavailable
 from app.core.logging import logger
 from app.events import bind
 from app.executions.service import gates, sweeps
-from app.jobs.catalog import CleanUpArtifacts
+from app.jobs.catalog import CleanUpArtifacts, CleanUpRows
 from app.jobs.depths import Depths, RabbitDepths
-from app.jobs.outbox import enqueue
+from app.jobs.outbox import Queued, enqueue_all
 from app.jobs.relay import Relay
 from app.settings import Settings
 from workers.connections import open_redis_bus, rabbit_publisher, rabbit_url
@@ -73,7 +73,8 @@ class Scheduler:
     async def order_clean_up(self) -> None:
         """At the start, then daily. Several replicas order several; that does no harm."""
         if time.monotonic() >= self._cleans_from:
-            await self._database.transact(lambda session: enqueue(session, CleanUpArtifacts()))
+            orders = [Queued(CleanUpArtifacts()), Queued(CleanUpRows())]
+            await self._database.transact(lambda session: enqueue_all(session, orders))
             self._cleans_from = time.monotonic() + self._settings.scheduler.clean_up_s
 
     async def _has_ready_message(self, queue: str) -> bool | None:

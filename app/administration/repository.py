@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, delete, func, or_, select
 
 from app.administration.models import Worker
 from app.administration.sightings import SeenWorker
@@ -41,6 +41,14 @@ class WorkerRepository(Repository):
             Worker.stopped_at.is_(None), Worker.seen_at > db_now(-LOST_AFTER_S)
         )
         return (await self.session.scalars(statement)).all()
+
+    async def delete_unseen(self, *, for_s: float, limit: int) -> int:
+        """Delete workers whose end, or last sign of life, is longer ago; returns how many."""
+        unseen = select(Worker.id).where(Worker.seen_at < db_now(-for_s)).limit(limit)
+        ids = (await self.session.scalars(unseen)).all()
+        if ids:
+            await self.session.execute(delete(Worker).where(Worker.id.in_(ids)))
+        return len(ids)
 
 
 def _workers() -> Select[Any]:

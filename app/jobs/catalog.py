@@ -122,6 +122,14 @@ class CleanUpArtifacts(Message):
     priority = "low"
 
 
+@dataclass(frozen=True, slots=True)
+class CleanUpRows(Message):
+    """Remove rows that have ended: sessions, API tokens, Idempotency-Keys, worker processes."""
+
+    wire = "row.clean"
+    priority = "low"
+
+
 MESSAGES: tuple[type[Message], ...] = (
     RunJob,
     PassGate,
@@ -129,6 +137,7 @@ MESSAGES: tuple[type[Message], ...] = (
     CancelExecution,
     MergeLogs,
     CleanUpArtifacts,
+    CleanUpRows,
 )
 BY_WIRE: Mapping[str, type[Message]] = {message.wire: message for message in MESSAGES}
 

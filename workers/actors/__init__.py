@@ -6,13 +6,14 @@ from typing import Any
 from app.jobs.catalog import (
     CancelExecution,
     CleanUpArtifacts,
+    CleanUpRows,
     MergeLogs,
     Message,
     PassGate,
     ReleaseGroups,
     RunJob,
 )
-from workers.actors import artifacts, groups, jobs, logs
+from workers.actors import artifacts, groups, jobs, logs, rows
 from workers.actors.actor import Actor
 
 ACTORS: Mapping[type[Message], Actor[Any]] = {
@@ -24,6 +25,7 @@ ACTORS: Mapping[type[Message], Actor[Any]] = {
     CancelExecution: Actor(groups.cancel_execution, max_retries=8, backoff_s=1.0),
     MergeLogs: Actor(logs.merge_logs, max_retries=3, backoff_s=60.0),
     CleanUpArtifacts: Actor(artifacts.clean_up_artifacts, max_retries=3, backoff_s=60.0),
+    CleanUpRows: Actor(rows.clean_up_rows, max_retries=3, backoff_s=60.0),
 }
 
 __all__ = ["ACTORS", "Actor"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from app.core.clock import db_now
@@ -118,3 +118,16 @@ class StartRepository:
             await self._session.execute(insert(table_of(IdempotencyKey)).values(**values))
         except IntegrityError as error:
             raise Replay from error
+
+    async def forget(self, *, older_than_s: float, limit: int) -> int:
+        """Delete keys that were made longer ago; returns how many."""
+        key = tuple_(IdempotencyKey.user_id, IdempotencyKey.key)
+        old = (
+            select(IdempotencyKey.user_id, IdempotencyKey.key)
+            .where(IdempotencyKey.created_at < db_now(-older_than_s))
+            .limit(limit)
+        )
+        rows = [tuple(row) for row in await self._session.execute(old)]
+        if rows:
+            await self._session.execute(delete(IdempotencyKey).where(key.in_(rows)))
+        return len(rows)

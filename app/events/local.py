@@ -48,6 +48,11 @@ class LocalBus:
     def on_restored(self, call: Callable[[], None]) -> None:
         """Nothing is ever lost here, so `call` never runs."""
 
+    @property
+    def is_listening(self) -> bool:
+        """Always: nothing is between publishers and receivers."""
+        return True
+
     async def close(self) -> None:
         with self._lock:
             self._receivers.clear()

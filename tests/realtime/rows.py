@@ -81,7 +81,7 @@ class Story:
                     first_line=first,
                     line_count=len(lines),
                     raw_bytes=len(text),
-                    digest=digest(data, times).ljust(32, b"\0"),
+                    digest=digest(data, times),
                     data=data,
                     times=times,
                     created_at=utcnow(),

@@ -84,13 +84,14 @@ class CacheEntry(Base):
 class TestCase(Base):
     """How a test ended in an attempt of a job.
 
-    `identity` is the same for the same test in all executions of the pipeline. `rank` orders lists:
-    0 failed, 1 passed, 2 skipped. `id` follows the order of the report.
+    `identity` is the same for the same test in all executions of the pipeline. `rank` orders lists
+    (`app.artifacts.states`). `id` follows the order of the report.
     """
 
     __tablename__ = "test_cases"
     __table_args__ = (
         Index(None, "execution_id", "rank", "id"),
+        Index(None, "execution_id", "identity"),
         Index(None, "pipeline_id", "identity", "id"),
         Index(None, "job_id", "attempt"),
         TABLE_OPTIONS,

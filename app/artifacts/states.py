@@ -12,5 +12,15 @@ class TestStatus(StrEnum):
     SKIPPED = "skipped"
 
 
-RANK = {TestStatus.FAILED: 0, TestStatus.ERROR: 0, TestStatus.PASSED: 1, TestStatus.SKIPPED: 2}
-"""The order of a list: what failed comes first."""
+FAILED, FLAKY, PASSED, SKIPPED = range(4)
+
+
+def rank_of(status: TestStatus, *, flaky: bool) -> int:
+    """The order of a list: what failed comes first, then what cannot be relied on."""
+    match status:
+        case TestStatus.FAILED | TestStatus.ERROR:
+            return FAILED
+        case TestStatus.PASSED:
+            return FLAKY if flaky else PASSED
+        case TestStatus.SKIPPED:
+            return SKIPPED

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, or_, select
 
 from app.artifacts.models import TestCase
+from app.artifacts.states import FAILED, FLAKY
 from app.core.pagination import PageParams
 from app.core.repository import Repository
 from app.executions.models import Execution, Job
+
+LOOK_BACK = 1000
+"""An execution is compared with the last so many of its pipeline at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +111,22 @@ class TestRepository(Repository):
     async def earlier(self, execution: Execution, limit: int) -> Sequence[uuid.UUID]:
         """The executions of the same pipeline and ref before this one that have tests, the last
         one first."""
-        statement = (
-            select(Execution.id)
+        # A bounded look back, so that a rare ref in a long history costs no more than others.
+        same = (
+            select(Execution.id, Execution.number)
             .where(
                 Execution.pipeline_id == execution.pipeline_id,
-                Execution.number < execution.number,
+                Execution.number.between(execution.number - LOOK_BACK, execution.number - 1),
                 Execution.ref.is_not_distinct_from(execution.ref),
-                Execution.id.in_(select(TestCase.execution_id)),
             )
             .order_by(Execution.number.desc())
+            .limit(limit * 5)
+            .subquery()
+        )
+        statement = (
+            select(same.c.id)
+            .where(exists().where(TestCase.execution_id == same.c.id))
+            .order_by(same.c.number.desc())
             .limit(limit)
         )
         return (await self.session.scalars(statement)).all()
@@ -124,10 +135,7 @@ class TestRepository(Repository):
         """The tests that failed in one of these executions, in any attempt, or are flaky there."""
         statement = (
             select(TestCase.identity)
-            .where(
-                TestCase.execution_id.in_(executions),
-                or_(TestCase.rank == 0, TestCase.flaky),
-            )
+            .where(TestCase.execution_id.in_(executions), TestCase.rank <= FLAKY)
             .distinct()
             .limit(limit)
         )
@@ -162,7 +170,7 @@ class TestRepository(Repository):
             .group_by(TestCase.identity)
         )
         rows = await self.session.execute(statement)
-        return {identity: rank > 0 for identity, rank in rows}
+        return {identity: rank > FAILED for identity, rank in rows}
 
     async def history(
         self, pipeline_id: uuid.UUID, identity: bytes, params: PageParams, *, ref: str | None

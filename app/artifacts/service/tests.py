@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app.artifacts.repository.tests import TestRepository
 from app.artifacts.service.upload import ClaimIsLost, Owner
-from app.artifacts.states import RANK, TestStatus
+from app.artifacts.states import TestStatus, rank_of
 from app.core.clock import new_id
 from app.core.db import AsyncSession, Database
 
@@ -60,7 +60,7 @@ async def keep_tests(
             "pipeline_id": owner.pipeline_id,
             "attempt": owner.attempt,
             "identity": identity_of(job_key, result),
-            "rank": RANK[result.status],
+            "rank": rank_of(result.status, flaky=result.flaky),
             "status": result.status,
             "suite": _cut(result.suite, MAX_NAME),
             "classname": _cut(result.classname, MAX_NAME),

@@ -11,6 +11,7 @@ from prometheus_fastapi_instrumentator import Instrumentator
 
 from app import __version__, api
 from app.auth.authentication import Authenticator
+from app.auth.copies import open_copies
 from app.core import openapi, problems
 from app.core.db import Database
 from app.core.middleware import BodyLimit, ErrorBoundary, RequestContext, SecurityHeaders
@@ -127,7 +128,10 @@ async def _open(
     events = _open_events(settings, embedded, redis, stack)
     bind(events, database)
     depths, relay = _open_queues(settings, embedded, database, stack)
-    authenticator = Authenticator(database, session_idle_s=settings.security.session_idle_s)
+    idle_s = settings.security.session_idle_s
+    copies = open_copies(redis[Namespace.SESSION], database, events, session_idle_s=idle_s)
+    stack.push_async_callback(copies.close)
+    authenticator = Authenticator(database, session_idle_s=idle_s, copies=copies)
     realtime = await stack.enter_async_context(
         open_realtime(settings, database, namespaces=redis, bus=events)
     )

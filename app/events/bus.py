@@ -53,6 +53,11 @@ class EventBus(Protocol):
         """Have `call` run after each time that messages may have been lost."""
         ...
 
+    @property
+    def is_listening(self) -> bool:
+        """False while messages of others cannot come."""
+        ...
+
     async def close(self) -> None:
         """Publish what is waiting (at most 1 s), then stop."""
         ...

@@ -9,6 +9,7 @@ from typing import cast
 from pydantic import SecretStr
 
 from app.auth.authentication import session_principal
+from app.auth.copies import forget_after_commit
 from app.auth.errors import BadCredentials
 from app.auth.models import LoginSession, User
 from app.auth.passwords import hash_password, needs_rehash, verify_password
@@ -100,4 +101,5 @@ async def log_out(session: AsyncSession, *, principal: Principal) -> None:
 async def _end(session: AsyncSession, user_id: uuid.UUID, digests: Sequence[str]) -> None:
     if digests:
         await SessionRepository(session).revoke(digests)
+    forget_after_commit(session, user_id, digests)
     publish_after_commit(session, RightsChanged(user_ids=[user_id]))

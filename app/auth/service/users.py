@@ -6,11 +6,12 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from app.auth.copies import forget_after_commit
 from app.auth.errors import BadCredentials, LastAdministrator, UserNameTaken
 from app.auth.models import User
 from app.auth.passwords import hash_password, verify_password
 from app.auth.principals import Principal
-from app.auth.repository import UserRepository
+from app.auth.repository import SessionRepository, UserRepository
 from app.auth.service.sessions import Client, begin_session, end_sessions
 from app.core.clock import new_id, utcnow
 from app.core.db import AsyncSession, Database
@@ -80,6 +81,7 @@ async def update_user(
             raise LastAdministrator("make another user an administrator first")
         if "password_hash" in columns or not user.is_active:
             await end_sessions(session, user_id=user_id)
+        forget_after_commit(session, user_id)
         publish_after_commit(session, RightsChanged(user_ids=[user_id]))
         return user
 
@@ -96,7 +98,9 @@ async def delete_user(session: AsyncSession, *, user_id: uuid.UUID) -> None:
     user = await repository.require(user_id, lock=True)
     if administrators == {user_id}:
         raise LastAdministrator("make another user an administrator first")
+    digests = await SessionRepository(session).digests(user_id)
     await repository.delete(user)
+    forget_after_commit(session, user_id, digests)
     publish_after_commit(session, RightsChanged(user_ids=[user_id]))
 
 

@@ -71,7 +71,6 @@ class TestRepository(Repository):
         """How many tests ended how, and the seconds of all of them."""
         statement = (
             select(TestCase.status, func.count(), func.coalesce(func.sum(TestCase.duration_s), 0.0))
-            .join(Job, Job.id == TestCase.job_id)
             .where(_current(execution_id))
             .group_by(TestCase.status)
         )
@@ -90,9 +89,7 @@ class TestRepository(Repository):
         job_id: uuid.UUID | None,
     ) -> tuple[Sequence[TestCase], str | None]:
         """What failed first, then in the order of the reports."""
-        statement = (
-            select(TestCase).join(Job, Job.id == TestCase.job_id).where(_current(execution_id))
-        )
+        statement = select(TestCase).where(_current(execution_id))
         if statuses:
             statement = statement.where(TestCase.status.in_(statuses))
         if job_id is not None:
@@ -161,7 +158,6 @@ class TestRepository(Repository):
         """Whether these tests passed, in the current attempts; without those that were skipped."""
         statement = (
             select(TestCase.identity, func.min(TestCase.rank))
-            .join(Job, Job.id == TestCase.job_id)
             .where(
                 _current(execution_id),
                 TestCase.identity.in_(identities),
@@ -214,4 +210,6 @@ class TestRepository(Repository):
 
 
 def _current(execution_id: uuid.UUID) -> ColumnElement[bool]:
-    return and_(TestCase.execution_id == execution_id, TestCase.attempt == Job.attempt)
+    # Not a join: the optimizer would begin with the jobs and sort all tests for every page.
+    attempt = select(Job.attempt).where(Job.id == TestCase.job_id).scalar_subquery()
+    return and_(TestCase.execution_id == execution_id, TestCase.attempt == attempt)

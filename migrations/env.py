@@ -7,9 +7,9 @@ from alembic import context
 from sqlalchemy import Connection
 
 from app.core.db import Database
+from app.core.schema_comparison import is_other_type
 from app.models import Base
 from app.settings import Settings
-from migrations.comparison import is_other_type
 
 
 def options(connection: Connection) -> dict[str, Any]:

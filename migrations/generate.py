@@ -23,8 +23,8 @@ from sqlalchemy import Connection
 from app.core import migrate
 from app.core.db import Database
 from app.core.orm import Enumerated, Id, Json, MediumBlob, MediumText, UtcDateTime
+from app.core.schema_comparison import is_other_type
 from app.models import Base
-from migrations.comparison import is_other_type
 
 VERSIONS = Path(__file__).parent / "versions"
 TEMPLATE = '''"""{message}."""

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, inspect
 
 from app.core import migrate
 from app.core.db import Database
+from app.core.schema_comparison import is_other_type
 from app.models import Base
-from migrations.comparison import is_other_type
 from tests.fixtures.databases import KINDS
 
 

@@ -1,18 +1,29 @@
-"""`upload-artifact` and `download-artifact` in real jobs."""
+"""`upload-artifact` in real jobs, and the way of files to the next job."""
 
-import io
+import asyncio
+import dataclasses
+import threading
 import uuid
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from app.artifacts.models import Artifact, StoredContent
+from app.artifacts.service.upload import ClaimIsLost, keep_artifact
+from app.artifacts.store import ContentWriter
+from app.core.clock import new_id
+from app.core.errors import Unavailable
 from app.engine.states import JobStatus
 from tests.artifacts.conftest import Floor
+from tests.artifacts.pipelines import artifacts, names, one_job, run, two_jobs
+from workers.actions import artifacts_upload
 from workers.executors.host import HostExecutor
+from workers.runner import storage as storage_module
+from workers.runner.storage import Stopped
+from workers.storages import open_storages
 
 USE = """
       - uses: actions/download-artifact@v4
@@ -36,49 +47,6 @@ MAKE = """
           test "${{ steps.up.outputs.artifact-url }}" != ""
           test "$(printf %s '${{ steps.up.outputs.artifact-digest }}' | wc -c)" = 64
 """
-
-
-def two_jobs(first: str, second: str) -> str:
-    return f"""
-on: workflow_dispatch
-jobs:
-  one:
-    runs-on: ubuntu-latest
-    steps:
-{first}
-  two:
-    needs: one
-    runs-on: ubuntu-latest
-    steps:
-{second}
-"""
-
-
-def one_job(script: str, *uploads: str) -> str:
-    lines = "".join(f"          {line}\n" for line in script.splitlines())
-    steps = "".join(f"  - uses: upload-artifact\n    with: {each}\n" for each in uploads)
-    return f"steps:\n  - run: |\n{lines}{steps}"
-
-
-async def artifacts(floor: Floor) -> dict[str, Artifact]:
-    async with floor.database.read() as session:
-        return {row.name: row for row in await session.scalars(select(Artifact))}
-
-
-async def names(floor: Floor, name: str = "artifact") -> Sequence[str]:
-    """The paths in an artifact."""
-    artifact = (await artifacts(floor))[name]
-    pieces = floor.store.chunks(artifact.content_id, size=artifact.size, sha256=artifact.sha256)
-    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archive:
-        assert archive.testzip() is None
-        assert artifact.files == len(archive.namelist())
-        return archive.namelist()
-
-
-async def run(floor: Floor, source: str) -> tuple[JobStatus, str]:
-    """Run a pipeline with one job; how it ended and why."""
-    result = await floor.once(await floor.pipeline(source))
-    return result.status, result.reason or ""
 
 
 @pytest.mark.parametrize("isolate", [True, False], ids=["own account", "same account"])
@@ -232,81 +200,70 @@ async def test_a_rerun_keeps_what_others_made_and_replaces_its_own(floor: Floor)
     assert after["two"].id != first.id
 
 
-MANY = """
-      - run: echo 1 > a.txt && echo 2 > b.txt
-      - {uses: upload-artifact, with: {name: log-a, path: a.txt}}
-      - {uses: upload-artifact, with: {name: log-b, path: b.txt}}
-      - {uses: upload-artifact, with: {name: other, path: a.txt}}
-"""
+async def test_a_cancel_ends_an_upload(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, begun = asyncio.get_running_loop(), asyncio.Event()
+
+    def endless(*_: object, stop: threading.Event, **__: object) -> int:
+        loop.call_soon_threadsafe(begun.set)
+        assert stop.wait(60)
+        raise Stopped
+
+    monkeypatch.setattr(artifacts_upload, "write_zip", endless)
+    pipeline = await floor.pipeline(one_job("touch a", "{path: a}"))
+    running = asyncio.create_task(floor.once(pipeline))
+    await asyncio.wait_for(begun.wait(), 60)
+    floor.cancel.request()
+    assert (await running).status is JobStatus.CANCELLED
+    assert await artifacts(floor) == {}
+    root = Path(floor.store.url.removeprefix("file://"))
+    assert await asyncio.to_thread(lambda: [*root.rglob("*.part")]) == []
 
 
-@pytest.mark.parametrize(
-    ("given", "found"),
-    [
-        ("{}", "log-a/a.txt log-b/b.txt other/a.txt"),
-        ("{pattern: log-*}", "log-a/a.txt log-b/b.txt"),
-        ("{pattern: 'log-*', merge-multiple: true}", "a.txt b.txt"),
-        ("{pattern: 'log-[b-z]', path: x}", "x/log-b/b.txt"),
-        ("{name: other, path: x/y}", "x/y/a.txt"),
-        ("{pattern: nothing}", ""),
-    ],
-)
-@pytest.mark.parametrize("database_under_test", ["sqlite"], indirect=True)
-async def test_several_artifacts(floor: Floor, given: str, found: str) -> None:
-    check = f"test \"$(find . -type f | sort | cut -c3- | xargs)\" = '{found}'"
-    second = f"      - uses: download-artifact\n        with: {given}\n      - run: {check}\n"
-    execution = await floor.start(two_jobs(MANY, second))
-    assert (await floor.run(execution, "one")).status is JobStatus.SUCCESS
-    result = await floor.run(execution, "two")
-    assert result.status is JobStatus.SUCCESS, await floor.log()
+async def test_who_has_lost_the_job_keeps_nothing(floor: Floor) -> None:
+    execution = await floor.start(one_job("true"))
+    (key,) = await floor.driver.jobs(execution)
+    claimed = await floor.claim(execution, key)
+    other = dataclasses.replace(claimed, token=new_id())
+    storage = open_storages(floor.settings, floor.database)(other)
+
+    def write(writer: ContentWriter, _: threading.Event) -> int:
+        return writer.write(b"x")
+
+    with pytest.raises(ClaimIsLost):
+        await storage.keep_artifact(write, name="a", retention_days=1, overwrite=True)
+    assert await artifacts(floor) == {}
 
 
-@pytest.mark.parametrize(
-    ("given", "why"),
-    [
-        ("{name: missing}", "There is no artifact 'missing' in the execution; there are: log-a"),
-        ("{artifact-ids: nonsense}", "no artifact with the id 'nonsense'"),
-        ("{name: other, artifact-ids: x}", "cannot be used together"),
-        ("{run-id: nonsense}", "must be the id of an execution"),
-        (f"{{run-id: {uuid.UUID(int=7)}}}", "has no execution"),
-    ],
-)
-@pytest.mark.parametrize("database_under_test", ["sqlite"], indirect=True)
-async def test_what_cannot_be_downloaded(floor: Floor, given: str, why: str) -> None:
-    second = f"      - uses: download-artifact\n        with: {given}\n"
-    execution = await floor.start(two_jobs(MANY, second))
-    await floor.run(execution, "one")
-    result = await floor.run(execution, "two")
-    assert result.status is JobStatus.FAILURE
-    assert why in (result.reason or "")
-
-
-async def test_a_damaged_content_is_not_unpacked(floor: Floor) -> None:
-    second = "      - {uses: download-artifact, with: {name: other}}\n"
-    execution = await floor.start(two_jobs(MANY, second))
-    await floor.run(execution, "one")
-    artifact = (await artifacts(floor))["other"]
-    floor.store.delete(artifact.content_id)
-    with floor.store.create(artifact.content_id, limit=artifact.size) as writer:
-        writer.write(b"x" * artifact.size)
-        writer.commit()
-    result = await floor.run(execution, "two")
-    assert result.status is JobStatus.FAILURE
-    assert "is damaged" in (result.reason or "")
-
-
-async def test_a_link_in_the_workspace_leads_the_worker_nowhere(
-    floor: Floor, work_root: Path
+async def test_an_upload_waits_while_the_database_is_away(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = work_root / "target"
-    target.mkdir(mode=0o700)
-    second = (
-        f"      - run: ln -s {target} in\n"
-        "      - {uses: download-artifact, with: {name: other, path: in}}\n"
+    calls = 0
+
+    async def sometimes(*arguments: Any, **options: Any) -> uuid.UUID:
+        nonlocal calls
+        calls += 1
+        if calls < 3:
+            raise Unavailable
+        return await keep_artifact(*arguments, **options)
+
+    monkeypatch.setattr(storage_module, "keep_artifact", sometimes)
+    monkeypatch.setattr(storage_module, "RETRY_S", 0.01)
+    assert (await run(floor, one_job("touch a", "{path: a}")))[0] is JobStatus.SUCCESS
+    assert calls == 3
+    assert set(await artifacts(floor)) == {"artifact"}
+
+
+async def test_the_time_that_artifacts_are_kept(floor: Floor) -> None:
+    source = one_job(
+        "touch a",
+        "{path: a, name: short, retention-days: 3}",
+        "{path: a, name: long, retention-days: 400}",
+        "{path: a, name: default, compression-level: 0}",
     )
-    execution = await floor.start(two_jobs(MANY, second))
-    await floor.run(execution, "one")
-    result = await floor.run(execution, "two")
-    if floor.executor.isolates:
-        assert result.status is JobStatus.FAILURE
-        assert not list(target.iterdir())
+    assert (await run(floor, source))[0] is JobStatus.SUCCESS
+    days = {
+        name: round((row.expires_at - row.created_at).total_seconds() / 86400)
+        for name, row in (await artifacts(floor)).items()
+    }
+    assert days == {"short": 3, "long": 90, "default": 90}
+    assert "kept for at most 90 days" in await floor.log()

@@ -142,11 +142,20 @@ class Runtime:
 
 
 async def end_tasks(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel tasks until they are done: a library may swallow one cancellation."""
+    """Cancel tasks until they are done: a library may swallow one cancellation.
+
+    Nothing stops this half-way: a task that goes on after its database is closed holds locks.
+    """
+    is_cancelled = False
     while pending := [task for task in tasks if not task.done()]:
         for task in pending:
             task.cancel()
-        await asyncio.wait(pending, timeout=1.0)
+        try:
+            await asyncio.wait(pending, timeout=1.0)
+        except asyncio.CancelledError:
+            is_cancelled = True
+    if is_cancelled:
+        raise asyncio.CancelledError
 
 
 async def keep(name: str, work: Callable[[], Awaitable[None]]) -> None:

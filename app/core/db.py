@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from app.core.errors import Unavailable
-from app.core.sqlite import Threads
+from app.core.sqlite import Threads, release_locks
 
 T = TypeVar("T")
 ReadSession = NewType("ReadSession", AsyncSession)
@@ -88,6 +88,10 @@ class Database:
             ):
                 cursor.execute(f"PRAGMA {pragma}")
             cursor.close()
+
+        @event.listens_for(self.engine.sync_engine, "invalidate")
+        def invalidated(connection: Any, _record: Any, _error: Any) -> None:
+            release_locks(connection)
 
         @event.listens_for(self.engine.sync_engine, "begin")
         def begun(connection: Any) -> None:

@@ -11,6 +11,18 @@ from typing import Any
 from weakref import WeakSet
 
 
+def release_locks(connection: Any) -> None:
+    """Have a connection roll back before it is closed because its caller was cancelled.
+
+    SQLite keeps a closed connection and its locks as long as there is a statement with rows to
+    read, here until some cursor in some traceback is collected: all writers would wait for that.
+    """
+    driver = connection.driver_connection
+    if driver._connection is not None:  # noqa: SLF001  aiosqlite has no public name for it
+        # To its thread, without waiting: what runs there ends first, the close comes after.
+        driver._tx.put_nowait((None, driver._connection.rollback))  # noqa: SLF001  as above
+
+
 class Threads:
     """The connection threads of one database."""
 

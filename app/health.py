@@ -1,6 +1,7 @@
 """Health: measured when asked, all dependencies at once, each within its own deadline."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
@@ -116,6 +117,15 @@ async def inspect(parts: Parts) -> DetailedHealth:
     )
 
 
+async def sample(request: Request) -> None:
+    """Measure, for `/metrics`, what no event tells."""
+    parts = request.app.state.runtime
+    checks = [measure(lambda: check_outbox(parts.database))]
+    if parts.depths is not None:
+        checks.append(measure(lambda: check_queues(parts.depths)))
+    await asyncio.gather(*checks)
+
+
 async def check_database(database: Database) -> Finding:
     """Does it answer, and does it have the tables of this version?"""
     revision = await migrate.current(database)
@@ -142,7 +152,13 @@ async def check_redis(redis: Namespaces) -> Finding:
 
 async def check_queues(depths: Depths) -> Finding:
     """How many messages wait, and does anybody take them?"""
-    found = await depths.of(default_queues())
+    try:
+        found = await depths.of(default_queues())
+    except Unavailable:
+        for queue in default_queues():
+            # Not the last known depth: nobody knows it now.
+            metrics.queue_messages.labels(queue).set(math.nan)
+        raise
     for queue, depth in found.items():
         metrics.queue_messages.labels(queue).set(depth.ready)
     facts = {queue: depth.ready for queue, depth in found.items()}

@@ -6,10 +6,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from prometheus_fastapi_instrumentator import Instrumentator
 
-from app import __version__, api
+from app import __version__, api, health
 from app.auth.authentication import Authenticator
 from app.auth.copies import open_copies
 from app.core import openapi, problems
@@ -90,7 +90,9 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         should_group_status_codes=False,
         should_instrument_requests_inprogress=False,
         excluded_handlers=["/metrics", "/health.*"],
-    ).instrument(app).expose(app, include_in_schema=False, dependencies=[api.Public])
+    ).instrument(app).expose(
+        app, include_in_schema=False, dependencies=[api.Public, Depends(health.sample)]
+    )
     app.add_middleware(ErrorBoundary)
     app.add_middleware(openapi.ViewerPolicy)
     app.add_middleware(SecurityHeaders, headers=_headers(settings))

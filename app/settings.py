@@ -94,6 +94,10 @@ class WorkerSettings(BaseModel):
     first_uid: int = Field(64000, ge=1000)
     keep_workspaces: bool = False
     max_worker_lost: int = Field(2, ge=0)
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="Workers and schedulers show /metrics there; none: not"
+    )
+    metrics_host: str = "127.0.0.1"
 
 
 class SchedulerSettings(BaseModel):

@@ -22,6 +22,7 @@ from pydantic import SecretStr
 
 from app.core.clock import new_id
 from app.core.logging import configure, logger
+from app.core.metrics_files import shared_folder
 from app.events import EventBus
 from app.jobs.queues import queue_for
 from app.settings import Settings
@@ -29,6 +30,7 @@ from workers.broker import RabbitBroker
 from workers.connections import open_redis_bus, rabbit_publisher, rabbit_url
 from workers.execution import JobMachinery, job_execution
 from workers.executors.host import harden_this_process
+from workers.metrics import exposed
 from workers.parts import describe, open_parts
 from workers.process import WorkerProcess
 
@@ -44,18 +46,24 @@ def run_worker(settings: Settings) -> int:
 
     With one queue this process becomes the worker; with several it starts one for each, starts
     those again that die, and ends when all have ended.
-    Raises: ValueError for an unknown queue, or when no servers are configured.
+    Raises: ValueError for an unknown queue, when no servers are configured, or when the port for
+    metrics is taken.
     """
     rabbit_url(settings)
     queues = [(queue, queue_for(queue)) for queue in dict.fromkeys(settings.worker.queues)]
     if len(queues) == 1:
         _become_worker(settings)
     children = [_Child(_for_queue(settings, name)) for name, _ in queues]
-    return _Supervisor(children).run()
+    if settings.worker.metrics_port is None:
+        return _Supervisor(children).run()
+    with shared_folder() as folder, exposed(settings, folder=folder):
+        return _Supervisor(children).run()
 
 
 def _for_queue(settings: Settings, queue: str) -> Settings:
-    worker = settings.worker.model_copy(update={"queues": [queue]})
+    # The port is the supervisor's: it shows the metrics of all its children.
+    changes = {"queues": [queue], "metrics_port": None}
+    worker = settings.worker.model_copy(update=changes)
     return settings.model_copy(update={"worker": worker})
 
 
@@ -168,10 +176,11 @@ def serve(settings: Settings) -> None:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)
-        process.start()
-        log.info("worker_started", worker_id=str(worker_id), queues=settings.worker.queues)
-        ending.wait()
-        process.stop(drain_s=settings.worker.drain_s)
+        with exposed(settings):
+            process.start()
+            log.info("worker_started", worker_id=str(worker_id), queues=settings.worker.queues)
+            ending.wait()
+            process.stop(drain_s=settings.worker.drain_s)
     finally:
         machinery.close()
 
@@ -217,7 +226,10 @@ def main() -> None:
         if os.getppid() != int(sys.argv[2]):
             raise SystemExit("the supervisor has ended")
     configure()
-    serve(read_settings(int(sys.argv[1])))
+    try:
+        serve(read_settings(int(sys.argv[1])))
+    except ValueError as error:
+        raise SystemExit(f"error: {error}") from None
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from app.jobs.outbox import Queued, enqueue_all
 from app.jobs.relay import Relay
 from app.settings import Settings
 from workers.connections import open_redis_bus, rabbit_publisher, rabbit_url
+from workers.metrics import exposed
 from workers.parts import open_database
 from workers.runtime import end_tasks, keep
 
@@ -100,8 +101,12 @@ async def open_scheduler(settings: Settings) -> AsyncIterator[tuple[Scheduler, R
 
 
 def run_scheduler(settings: Settings) -> None:
-    """Sweep and relay until TERM or INT."""
-    asyncio.run(_serve(settings))
+    """Sweep and relay until TERM or INT.
+
+    Raises: ValueError when the port for metrics is taken.
+    """
+    with exposed(settings):
+        asyncio.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """`ansflow scheduler`."""
 
 from app.cli.configuration import load_settings, require_distributed
+from app.cli.errors import INVALID, CommandFailed
 from app.core.logging import configure
 from workers.scheduler import run_scheduler
 
@@ -15,4 +16,7 @@ def command() -> None:
     settings = load_settings()
     require_distributed(settings, "scheduler")
     configure()
-    run_scheduler(settings)
+    try:
+        run_scheduler(settings)
+    except ValueError as error:
+        raise CommandFailed(str(error), exit_code=INVALID) from None

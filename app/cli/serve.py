@@ -1,6 +1,7 @@
 """`ansflow serve`."""
 
 import asyncio
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from app.core import migrate
 from app.core.db import Database, is_unavailable
 from app.core.errors import Unavailable
 from app.core.logging import configure
+from app.core.metrics_files import shared_folder
 from app.settings import Settings
 
 
@@ -39,14 +41,16 @@ def command(
     login = asyncio.run(_prepare(settings))
     if login is not None:
         tell_login(login)
-    uvicorn.run(
-        "app.cli.serving:application",
-        factory=True,
-        host=settings.server.host if host is None else host,
-        port=settings.server.port if port is None else port,
-        workers=processes or settings.server.processes,
-        **OPTIONS,
-    )
+    count = processes or settings.server.processes
+    with shared_folder() if count > 1 else nullcontext():
+        uvicorn.run(
+            "app.cli.serving:application",
+            factory=True,
+            host=settings.server.host if host is None else host,
+            port=settings.server.port if port is None else port,
+            workers=count,
+            **OPTIONS,
+        )
 
 
 def tell_login(login: FirstLogin) -> None:

@@ -1,5 +1,6 @@
 """The HTTP server: uvicorn with the settings that AnsFlow is made for."""
 
+import os
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ from fastapi import FastAPI
 
 from app.cli.configuration import load_settings
 from app.core.logging import configure
+from app.core.metrics_files import FOLDER, forget_ended
 from app.main import create_app
 
 OPTIONS: Final[Mapping[str, Any]] = {
@@ -25,4 +27,7 @@ OPTIONS: Final[Mapping[str, Any]] = {
 def application() -> FastAPI:
     """The application of one server process, from the environment."""
     configure()
+    if folder := os.environ.get(FOLDER):
+        # This process may replace one that died.
+        forget_ended(folder)
     return create_app(load_settings())

@@ -7,8 +7,10 @@ from app.core.db import AsyncSession
 from app.engine.machine.types import Transition
 from app.engine.states import ExecutionStatus, JobStatus
 from app.events import ExecutionChanged, JobChanged, publish_after_commit
+from app.executions.measuring import count_ended
 from app.executions.models import Execution
 from app.executions.repository.moving import MovingRepository
+from app.jobs.tags import EXECUTIONS, executions_of, touch
 
 Change = ExecutionChanged | JobChanged
 
@@ -73,4 +75,7 @@ async def record(
         for event in events
     ]
     await MovingRepository(session).append_events(execution.id, rows)
+    count_ended(session, events)
+    if any(isinstance(event, ExecutionChanged) for event in events):
+        await touch(session, EXECUTIONS, executions_of(execution.project_id))
     publish_after_commit(session, *events)

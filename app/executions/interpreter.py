@@ -28,6 +28,7 @@ from app.engine.states import TERMINAL_EXECUTION, TERMINAL_JOB, ExecutionStatus,
 from app.events import CancelWanted, publish_after_commit
 from app.executions.groups import ask_gates, release_groups
 from app.executions.history import events_of, record
+from app.executions.measuring import measure_jobs, measure_wait
 from app.executions.models import Execution, Job
 from app.executions.nodes import row_values, snapshot_of, values_of
 from app.executions.repository.moving import MovingRepository
@@ -196,6 +197,7 @@ async def _write_execution(
     if after.cancel_requested != execution.cancel_requested:
         values["cancel_requested"] = after.cancel_requested
     await record(session, execution, events, cause=cause)
+    measure_jobs(session, locked.by_key, events, now=locked.now)
     await MovingRepository(session).update_execution(execution.id, values)
     execution.seq = values["seq"]
 
@@ -224,6 +226,7 @@ async def apply_claim(session: AsyncSession, locked: Locked, event: JobClaimed) 
         max_worker_lost=locked.max_worker_lost,
     )
     decision = advance(snapshot, event, now=locked.now)
+    measure_wait(session, locked.by_key[event.key], now=locked.now)
     await _write_execution(session, locked, decision, cause=type(event).__name__)
 
 

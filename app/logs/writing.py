@@ -6,13 +6,15 @@ A chunk is one INSERT … SELECT that inserts nothing when the token no longer h
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, bindparam, insert, literal, select
 from sqlalchemy.exc import IntegrityError
 
+from app.core import metrics
 from app.core.clock import db_now
-from app.core.db import AsyncSession, Database
+from app.core.db import AsyncSession, Database, after_commit
 from app.core.orm import Id, MediumBlob
 from app.events import LogWritten, log_written, publish_after_commit
 from app.executions.models import Job
@@ -49,6 +51,8 @@ async def write_chunks(
         for chunk in chunks:
             if not await _insert(session, job_id, token, chunk):
                 return False
+        size = sum(chunk.raw_bytes for chunk in chunks)
+        after_commit(session, partial(metrics.log_bytes.inc, size))
         publish_after_commit(session, *[_event(job_id, chunk) for chunk in chunks])
         return True
 

@@ -1,5 +1,6 @@
 """Health says what was measured, and whether requests can be served."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import httpx
@@ -11,9 +12,12 @@ from sqlalchemy import insert, text, update
 from app.administration.models import Worker
 from app.core.clock import db_now, new_id, sleep_until_cancelled
 from app.core.db import Database
+from app.core.errors import Unavailable
 from app.core.migrate import head
 from app.health import OWN_ACCOUNT, Component, Finding, State, measure
+from app.jobs.depths import Depth
 from app.jobs.models import OutboxRow
+from app.jobs.queues import default_queues
 from app.settings import Settings
 from tests.fixtures.answers import body
 
@@ -106,6 +110,33 @@ class TestWorkers:
         await add_worker(database, isolation=OWN_ACCOUNT)
         (notice,) = body(await client.get(DETAILED))["notices"]
         assert "whoever may edit a pipeline acts as that account" in notice
+
+
+class SomeDepths:
+    """Queues of which one has messages; away when there is nothing to say."""
+
+    def __init__(self, found: dict[str, Depth] | None) -> None:
+        self._found = found
+
+    async def of(self, _queues: Iterable[str]) -> dict[str, Depth]:
+        if self._found is None:
+            raise Unavailable("away")
+        return self._found
+
+    async def close(self) -> None: ...
+
+
+class TestQueues:
+    async def test_metrics_show_depths_of_now_and_no_old_ones(
+        self, client: httpx.AsyncClient, application: FastAPI
+    ) -> None:
+        queue = default_queues()[0]
+        runtime = application.state.runtime
+        shown = f'ansflow_queue_messages{{queue="{queue}"}}'
+        runtime.depths = SomeDepths({queue: Depth(ready=7, consumers=0)})
+        assert f"{shown} 7.0" in (await client.get("/metrics")).text
+        runtime.depths = SomeDepths(None)
+        assert f"{shown} NaN" in (await client.get("/metrics")).text
 
 
 class TestOutbox:

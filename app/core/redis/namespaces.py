@@ -14,6 +14,7 @@ from redis.exceptions import BusyLoadingError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeout
 
+from app.core.metrics import redis_failures
 from app.core.redis.breaker import Breaker
 from app.core.redis.keys import Key, Namespace
 
@@ -89,6 +90,7 @@ class NamespaceClient:
             result = await work(self.client)
         except _AWAY as error:
             self.counters.failures += 1
+            redis_failures.labels(self.namespace.label).inc()
             self.breaker.failed()
             raise RedisAway(f"Redis ({self.namespace.label}) is away: {error}") from error
         except RedisError:

@@ -10,6 +10,7 @@ from app.auth.endpoints import ROUTERS as AUTH
 from app.executions.endpoints import ROUTERS as EXECUTIONS
 from app.logs.endpoints import router as logs
 from app.pipelines.endpoints import ROUTERS as PIPELINES
+from app.pipelines.endpoints.dialect import router as dialect
 from app.projects.endpoints import router as projects
 
 __all__ = ["ROUTERS", "Public", "include"]
@@ -28,5 +29,6 @@ ROUTERS: tuple[APIRouter, ...] = (
 def include(app: FastAPI) -> None:
     """Put all routes into the application."""
     app.include_router(health.router)
+    app.include_router(dialect)
     for router in ROUTERS:
         app.include_router(router, prefix="/api/v1")

@@ -70,13 +70,18 @@ def paths() -> list[Path]:
     return sorted(FOLDER.glob("*.yml"))
 
 
+def expectation(source: str) -> dict[str, Any]:
+    """What the comment at the end of a file says."""
+    _, mark, comment = source.rpartition(_MARK)
+    assert mark, f"it does not say what is expected of it:\n{source}"
+    text = "".join(line.removeprefix("#").removeprefix(" ") for line in comment.splitlines(True))
+    return dict(plain(compose(text).root))
+
+
 def read(path: Path) -> Case:
     """A file with its expectations; an unknown word in these is an error of the file."""
     source = path.read_text()
-    _, mark, comment = source.rpartition(_MARK)
-    assert mark, f"{path} does not say what is expected of it"
-    text = "".join(line.removeprefix("#").removeprefix(" ") for line in comment.splitlines(True))
-    told = dict(plain(compose(text).root))
+    told = expectation(source)
     trigger = told.pop("trigger", {})
     assert trigger.keys() <= _TRIGGER.keys(), f"{path}: trigger {sorted(trigger)}"
     definition = require(source)

@@ -13,6 +13,7 @@ from app import __version__, api, health
 from app.auth.authentication import Authenticator
 from app.auth.copies import open_copies
 from app.core import openapi, problems
+from app.core.cache import Cache, CacheHits, LocalHits, Tags
 from app.core.db import Database
 from app.core.middleware import BodyLimit, ErrorBoundary, RequestContext, SecurityHeaders
 from app.core.middleware_etag import EntityTags
@@ -21,7 +22,9 @@ from app.events import EventBus, LocalBus, RedisBus, bind
 from app.jobs.depths import Depths, RabbitDepths
 from app.jobs.publisher import Publisher, RabbitPublisher
 from app.jobs.relay import Relay
+from app.jobs.tags import BUMP
 from app.realtime.entry import Realtime, RealtimeSockets
+from app.realtime.invalidation import open_cache
 from app.realtime.opening import open_realtime
 from app.settings import Mode, Settings
 
@@ -59,6 +62,8 @@ class Runtime:
     depths: Depths | None
     relay: Relay | None
     realtime: Realtime
+    cache: Cache
+    hits: LocalHits
 
 
 def create_app(settings: Settings, *, embedded: EmbeddedParts | None = None) -> FastAPI:
@@ -97,6 +102,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(openapi.ViewerPolicy)
     app.add_middleware(SecurityHeaders, headers=_headers(settings))
     app.add_middleware(RequestContext)
+    app.add_middleware(CacheHits)
     # Outermost: the layers inside wrap `send`, and these sockets write to the transport itself.
     app.add_middleware(RealtimeSockets)
 
@@ -129,7 +135,8 @@ async def _open(
     stack.push_async_callback(redis.close)
     events = _open_events(settings, embedded, redis, stack)
     bind(events, database)
-    depths, relay = _open_queues(settings, embedded, database, stack)
+    cached = await stack.enter_async_context(open_cache(database, redis, events))
+    depths, relay = _open_queues(settings, embedded, database, cached.tags, stack)
     idle_s = settings.security.session_idle_s
     copies = open_copies(redis[Namespace.SESSION], database, events, session_idle_s=idle_s)
     stack.push_async_callback(copies.close)
@@ -137,7 +144,18 @@ async def _open(
     realtime = await stack.enter_async_context(
         open_realtime(settings, database, namespaces=redis, bus=events)
     )
-    return Runtime(settings, database, redis, events, authenticator, depths, relay, realtime)
+    return Runtime(
+        settings,
+        database,
+        redis,
+        events,
+        authenticator,
+        depths,
+        relay,
+        realtime,
+        cached.cache,
+        cached.hits,
+    )
 
 
 def _redis_options(settings: Settings) -> RedisOptions:
@@ -162,7 +180,11 @@ def _open_events(
 
 
 def _open_queues(
-    settings: Settings, embedded: EmbeddedParts | None, database: Database, stack: AsyncExitStack
+    settings: Settings,
+    embedded: EmbeddedParts | None,
+    database: Database,
+    tags: Tags,
+    stack: AsyncExitStack,
 ) -> tuple[Depths | None, Relay | None]:
     depths: Depths
     publisher: Publisher
@@ -181,6 +203,7 @@ def _open_queues(
         stack.push_async_callback(publisher.close)
     else:
         return None, None
-    relay = Relay(database, publisher)
+    relay = Relay(database, publisher, effects={BUMP: tags.effect})
+    tags.finished = relay.done
     stack.push_async_callback(stop_task, asyncio.create_task(relay.run(), name="relay"))
     return depths, relay

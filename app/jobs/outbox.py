@@ -106,15 +106,20 @@ async def enqueue_rows(
     rows: Sequence[tuple[Outgoing, datetime | None]],
     *,
     now: datetime | None = None,
+    hand_over: bool = True,
 ) -> None:
-    """As `enqueue_all`, for rows that are no messages of the catalogue (effects, repetitions)."""
+    """As `enqueue_all`, for rows that are no messages of the catalogue (effects, repetitions).
+
+    Parameters: with `hand_over` False this process's relay does not get them at the commit: the
+    caller does what they say, and tells the relay (`done`).
+    """
     if not rows:
         return
     outlet = _OUTLETS.get(session.get_bind())
     origin = None if outlet is None else outlet.origin
     values = [_values(row, later, origin) for row, later in rows]
     await OutboxRepository(session).add(values, now=now)
-    if outlet is None:
+    if outlet is None or not hand_over:
         return
     here = utcnow()
     if ready := [row for row, later in rows if later is None or later <= here]:

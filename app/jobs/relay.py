@@ -34,6 +34,9 @@ PUBLISHED = Counter("ansflow_outbox_published_total", "Messages published by thi
 Effect = Callable[[Mapping[str, Any]], Awaitable[None]]
 """Done by the relay itself instead of a message: it gets the row's body."""
 
+EFFECTS = frozenset({"tags.bump"})
+"""Kinds of rows that are effects; a relay without one of them leaves its rows alone."""
+
 LEAVE_S = 2.0
 """How long rows are left to the process that wrote them."""
 _TAKEN_S = 30.0
@@ -65,6 +68,8 @@ class Relay:
         self._database = database
         self._publisher = publisher
         self._effects = dict(effects or {})
+        # A worker has no cache: what is to be done there is left to the servers.
+        self._left = sorted(EFFECTS - self._effects.keys())
         self._poll_s = poll_s
         self._fresh: deque[Outgoing] = deque()
         self._sending: set[uuid.UUID] = set()
@@ -102,6 +107,11 @@ class Relay:
     def remind(self, delay_s: float) -> None:
         """Look for due rows in `delay_s` seconds."""
         asyncio.get_running_loop().call_later(delay_s, self._look.set)
+
+    def done(self, ids: Sequence[uuid.UUID]) -> None:
+        """These rows were done by somebody else in this process: delete them."""
+        self._sent.update(ids)
+        self._has_sent.set()
 
     def nudge(self) -> None:
         """Look for due rows now."""
@@ -210,13 +220,15 @@ class Relay:
     async def _publish_due(self) -> float | None:
         """Publish what is due; returns the seconds to the next row, None when there is none."""
         async with self._database.read() as session:
-            now, first = await OutboxReads(session).head()
+            now, first = await OutboxReads(session).head(without=self._left)
             outbox_lag.set(max(0.0, (now - first).total_seconds()) if first else 0.0)
             if first is None:
                 return None
             if first > now:
                 return (first - now) / timedelta(seconds=1)
-            due = await OutboxReads(session).due(origin=self.origin, leave_s=LEAVE_S, limit=_BATCH)
+            due = await OutboxReads(session).due(
+                origin=self.origin, leave_s=LEAVE_S, limit=_BATCH, without=self._left
+            )
         ids = [row_id for row_id, _ in due if row_id not in self._sending]
         if not ids:
             return self._poll_s

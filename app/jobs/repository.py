@@ -84,17 +84,24 @@ class OutboxReads:
     def __init__(self, session: ReadSession) -> None:
         self._session = session
 
-    async def head(self) -> tuple[datetime, datetime | None]:
-        """The database's time, and when the first row is or was due (None: no row)."""
-        row = (await self._session.execute(select(db_now(), func.min(OutboxRow.not_before)))).one()
+    async def head(self, *, without: Sequence[str] = ()) -> tuple[datetime, datetime | None]:
+        """The database's time, and when the first row is or was due (None: no row).
+
+        Parameters: rows of the kinds `without` do not count.
+        """
+        statement = select(db_now(), func.min(OutboxRow.not_before))
+        if without:
+            statement = statement.where(OutboxRow.kind.not_in(without))
+        row = (await self._session.execute(statement)).one()
         return row[0], row[1]
 
     async def due(
-        self, *, origin: uuid.UUID, leave_s: float, limit: int
+        self, *, origin: uuid.UUID, leave_s: float, limit: int, without: Sequence[str] = ()
     ) -> Sequence[tuple[uuid.UUID, uuid.UUID | None]]:
         """Ids of due rows that nobody holds, oldest first, with the process that wrote them.
 
-        Parameters: rows of other processes than `origin` count from the age of `leave_s` seconds.
+        Parameters: rows of other processes than `origin` count from the age of `leave_s` seconds;
+        rows of the kinds `without` are left to others.
         """
         statement = (
             select(OutboxRow.id, OutboxRow.origin)
@@ -110,4 +117,6 @@ class OutboxReads:
             .order_by(OutboxRow.not_before)
             .limit(limit)
         )
+        if without:
+            statement = statement.where(OutboxRow.kind.not_in(without))
         return [(row[0], row[1]) for row in await self._session.execute(statement)]

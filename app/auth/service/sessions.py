@@ -20,6 +20,7 @@ from app.core.clock import db_now, new_id, utcnow
 from app.core.crypto import new_token, token_digest
 from app.core.db import AsyncSession, Database
 from app.events import RightsChanged, publish_after_commit
+from app.jobs.tags import rights_of, touch
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +103,5 @@ async def _end(session: AsyncSession, user_id: uuid.UUID, digests: Sequence[str]
     if digests:
         await SessionRepository(session).revoke(digests)
     forget_after_commit(session, user_id, digests)
+    await touch(session, rights_of(user_id))
     publish_after_commit(session, RightsChanged(user_ids=[user_id]))

@@ -12,6 +12,7 @@ from app.core.crypto import new_token, token_digest
 from app.core.db import AsyncSession
 from app.core.errors import Invalid
 from app.events import RightsChanged, publish_after_commit
+from app.jobs.tags import rights_of, touch
 
 
 class ExpiryIsPast(Invalid):
@@ -72,4 +73,5 @@ async def revoke_token(session: AsyncSession, *, user_id: uuid.UUID, token_id: u
     """
     repository = TokenRepository(session)
     await repository.delete(await repository.require(user_id, token_id))
+    await touch(session, rights_of(user_id))
     publish_after_commit(session, RightsChanged(user_ids=[user_id]))

@@ -16,6 +16,7 @@ from app.auth.service.sessions import Client, begin_session, end_sessions
 from app.core.clock import new_id, utcnow
 from app.core.db import AsyncSession, Database
 from app.events import RightsChanged, publish_after_commit
+from app.jobs.tags import rights_of, touch
 
 
 async def create_user(
@@ -82,6 +83,7 @@ async def update_user(
         if "password_hash" in columns or not user.is_active:
             await end_sessions(session, user_id=user_id)
         forget_after_commit(session, user_id)
+        await touch(session, rights_of(user_id))
         publish_after_commit(session, RightsChanged(user_ids=[user_id]))
         return user
 
@@ -101,6 +103,7 @@ async def delete_user(session: AsyncSession, *, user_id: uuid.UUID) -> None:
     digests = await SessionRepository(session).digests(user_id)
     await repository.delete(user)
     forget_after_commit(session, user_id, digests)
+    await touch(session, rights_of(user_id))
     publish_after_commit(session, RightsChanged(user_ids=[user_id]))
 
 

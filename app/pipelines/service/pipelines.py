@@ -6,6 +6,7 @@ from typing import Any
 from app.auth.principals import Principal
 from app.core.clock import new_id, utcnow
 from app.core.db import AsyncSession
+from app.jobs.tags import EXECUTIONS, PIPELINES, touch
 from app.pipelines.checking import Checked
 from app.pipelines.errors import PipelineSlugTaken
 from app.pipelines.models import Pipeline
@@ -41,6 +42,7 @@ async def create_pipeline(
     )
     await PipelineRepository(session).save(pipeline, conflict=_taken(slug))
     await add_version(session, pipeline=pipeline, by=by, checked=checked, message=message)
+    await touch(session, PIPELINES)
     return pipeline
 
 
@@ -55,12 +57,14 @@ async def update_pipeline(
         setattr(pipeline, field, value)
     pipeline.updated_at = utcnow()
     await PipelineRepository(session).save(pipeline, conflict=_taken(pipeline.slug))
+    await touch(session, PIPELINES)
     return pipeline
 
 
 async def delete_pipeline(session: AsyncSession, *, pipeline: Pipeline) -> None:
     """Delete a pipeline with its versions and executions."""
     await PipelineRepository(session).delete(pipeline)
+    await touch(session, PIPELINES, EXECUTIONS)
 
 
 def _taken(slug: str) -> PipelineSlugTaken:

@@ -5,6 +5,7 @@ from app.auth.repository import UserRepository
 from app.core.clock import utcnow
 from app.core.db import AsyncSession
 from app.events import RightsChanged, publish_after_commit
+from app.jobs.tags import rights_of, touch
 from app.projects.errors import LastOwner, MemberNotFound, RoleTooLow
 from app.projects.models import Member, Role
 from app.projects.repository import MemberRepository
@@ -34,6 +35,7 @@ async def set_member(
             raise LastOwner("make somebody else an owner first")
         member.role = role
     await repository.save(member, conflict=MemberNotFound())
+    await touch(session, rights_of(user.id))
     publish_after_commit(session, RightsChanged(user_ids=[user.id]))
     return member, user
 
@@ -57,6 +59,7 @@ async def remove_member(session: AsyncSession, *, access: Access, user_name: str
     if list(owners) == [user.id]:
         raise LastOwner("make somebody else an owner first")
     await repository.delete(member)
+    await touch(session, rights_of(user.id))
     publish_after_commit(session, RightsChanged(user_ids=[user.id]))
 
 

@@ -6,6 +6,7 @@ from app.auth.principals import Principal
 from app.core.clock import new_id, utcnow
 from app.core.db import AsyncSession
 from app.events import RightsChanged, publish_after_commit
+from app.jobs.tags import EXECUTIONS, PIPELINES, RIGHTS, rights_of, touch
 from app.projects.errors import ProjectSlugTaken
 from app.projects.models import Member, Project, Role, Visibility
 from app.projects.repository import ProjectRepository
@@ -39,6 +40,7 @@ async def create_project(
     owner = Member(project_id=project.id, user_id=by.id, role=Role.OWNER, created_at=now)
     taken = ProjectSlugTaken(f"there is already a project {slug!r}")
     await ProjectRepository(session).save(project, owner, conflict=taken)
+    await touch(session, PIPELINES, rights_of(by.id))
     publish_after_commit(session, RightsChanged(user_ids=[by.id]))
     return project
 
@@ -60,6 +62,7 @@ async def update_project(
     project.updated_at = utcnow()
     taken = ProjectSlugTaken(f"there is already a project {project.slug!r}")
     await ProjectRepository(session).save(project, conflict=taken)
+    await touch(session, PIPELINES, *([RIGHTS] if opens else []))
     if opens:
         publish_after_commit(session, RightsChanged(user_ids=None))
     return project
@@ -68,4 +71,5 @@ async def update_project(
 async def delete_project(session: AsyncSession, *, access: Access) -> None:
     """Delete a project with everything in it."""
     await ProjectRepository(session).delete(access.project)
+    await touch(session, PIPELINES, EXECUTIONS, RIGHTS)
     publish_after_commit(session, RightsChanged(user_ids=None))

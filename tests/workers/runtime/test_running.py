@@ -25,7 +25,10 @@ from workers.running import NotBegun, RunningJobs
 
 Launch = Callable[..., Awaitable[uuid.UUID]]
 ONE_JOB = "steps:\n  - run: 'true'\n"
-PROTECTED = "jobs:\n  deploy:\n    runs-on: any\n    environment: production\n    steps:\n      - run: 'true'\n"
+PROTECTED = (
+    "jobs:\n  deploy:\n    runs-on: any\n    environment: production\n"
+    "    steps:\n      - run: 'true'\n"
+)
 
 
 ON_A_SERVER = pytest.mark.parametrize("database_under_test", ["mysql"], indirect=True)
@@ -281,7 +284,7 @@ class TestDrain:
             await jobs.drain(0.05)
         job = await only_job(driver, execution)
         assert (str(job.status), job.lost) == ("queued", 0)
-        again = [row.body for row in await driver.messages() if row.body["attempt"] == job.attempt]
+        again = [row.body for row in await driver.messages() if row.kind == RunJob.wire]
         assert {"job_id": str(job.id), "attempt": job.attempt} in again
 
     async def test_a_draining_process_begins_nothing(

@@ -17,7 +17,7 @@ from app.core import metrics, migrate
 from app.core.db import Database
 from app.core.errors import Unavailable
 from app.core.logging import logger
-from app.core.redis import Namespaces, RedisAway
+from app.core.redis import Namespace, Namespaces, RedisAway
 from app.core.schemas import Output
 from app.jobs.depths import Depths
 from app.jobs.queues import default_queues
@@ -29,6 +29,16 @@ DEADLINE_S = 2.0
 LAG_IS_BAD_S = 60.0
 OWN_ACCOUNT = "account of the worker"
 """What workers that cannot isolate jobs say of themselves."""
+
+
+_WITHOUT = {
+    Namespace.DEFAULT.label: "requests are not limited, tickets for sockets are not given",
+    Namespace.CHANNELS.label: "live updates pause",
+    Namespace.SESSION.label: "sessions are looked up in the database",
+    Namespace.API.label: "answers are not cached",
+    Namespace.PIPELINE.label: "answers are not cached",
+    Namespace.RESULTS.label: "nothing is kept there now",
+}
 
 
 class State(StrEnum):
@@ -146,7 +156,8 @@ async def check_redis(redis: Namespaces) -> Finding:
     ]
     facts = {"namespaces": len(answers), "away": len(away)}
     if away:
-        return State.DEGRADED, f"{', '.join(away)} away: no cache, live updates pause", facts
+        meaning = "; ".join(dict.fromkeys(_WITHOUT[label] for label in away))
+        return State.DEGRADED, f"{', '.join(away)} away: {meaning}", facts
     return State.OK, None, facts
 
 
@@ -162,6 +173,9 @@ async def check_queues(depths: Depths) -> Finding:
     for queue, depth in found.items():
         metrics.queue_messages.labels(queue).set(depth.ready)
     facts = {queue: depth.ready for queue, depth in found.items()}
+    idle = [queue for queue, depth in found.items() if depth.ready and not depth.consumers]
+    if idle:
+        return State.DEGRADED, f"nobody takes the messages of {', '.join(idle)}", facts
     return State.OK, None, facts
 
 

@@ -85,7 +85,7 @@ class TestRedis:
     async def test_without_a_namespace_requests_are_served(self, client: httpx.AsyncClient) -> None:
         found = body(await client.get(DETAILED))
         assert found["status"] == "degraded"
-        assert found["components"]["redis"]["detail"].startswith("api away")
+        assert found["components"]["redis"]["detail"] == "api away: answers are not cached"
 
 
 class TestWorkers:
@@ -127,6 +127,23 @@ class SomeDepths:
 
 
 class TestQueues:
+    @pytest.mark.parametrize(
+        ("ready", "consumers", "status"), [(3, 0, "degraded"), (3, 1, "ok"), (0, 0, "ok")]
+    )
+    async def test_messages_that_nobody_takes_are_told(
+        self,
+        client: httpx.AsyncClient,
+        application: FastAPI,
+        ready: int,
+        consumers: int,
+        status: str,
+    ) -> None:
+        queue = default_queues()[0]
+        depth = Depth(ready=ready, consumers=consumers)
+        application.state.runtime.depths = SomeDepths({queue: depth})
+        found = body(await client.get(DETAILED))["components"]["queues"]
+        assert (found["status"], found["facts"]) == (status, {queue: ready})
+
     async def test_metrics_show_depths_of_now_and_no_old_ones(
         self, client: httpx.AsyncClient, application: FastAPI
     ) -> None:

@@ -2,8 +2,9 @@
 # Prove that compose.yaml works: an engine, every part, a pipeline that ends in success.
 #
 # For a machine that reaches Debian's packages but no registry of images: as root it installs an
-# engine, makes the base images locally (debootstrap) and names them like the public ones. Nothing
-# outside its own folder and its own engine is touched; both are gone at the end.
+# engine, makes the base images locally (debootstrap) and names them like the public ones. It uses a
+# folder and an engine of its own, both gone at the end; the installed packages and the engine's packet
+# filter rules stay.
 #
 #   deploy/prove-compose.sh              takes about 15 minutes and 6 GB
 #   KEEP=1 deploy/prove-compose.sh       leaves the folder, for a quicker second run
@@ -27,6 +28,7 @@ ANSFLOW_MYSQL_PASSWORD=$(secret)
 ANSFLOW_RABBITMQ_PASSWORD=$(secret)
 export ANSFLOW_SECURITY__SECRET_KEY ANSFLOW_MYSQL_PASSWORD ANSFLOW_RABBITMQ_PASSWORD
 
+had_bridge=$(ls -d /sys/class/net/docker0 2>/dev/null || true)
 engine=
 clean_up() {
     status=$?
@@ -39,6 +41,7 @@ clean_up() {
         compose down --volumes --timeout 20 >/dev/null 2>&1
         kill "$engine"
         wait "$engine" 2>/dev/null
+        [ -n "$had_bridge" ] || ip link delete docker0 2>/dev/null
     fi
     # The engine leaves its mounts when it was killed; removing below them would be a mess.
     awk -v below="$folder/" 'index($2, below) == 1 {print $2}' /proc/mounts | sort -r | xargs -r -n 1 umount

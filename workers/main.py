@@ -176,6 +176,8 @@ def serve(settings: Settings) -> None:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)
+        # A worker without its loop is none: it ends with an error, and is started again.
+        process.runtime.on_death = ending.set
         with exposed(settings):
             process.start()
             log.info("worker_started", worker_id=str(worker_id), queues=settings.worker.queues)

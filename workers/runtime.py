@@ -48,10 +48,17 @@ class Runtime:
     """One event loop in a thread of its own.
 
     Parameters: `parts` opens what lives on the loop, and closes it; it is entered on the loop.
+    `on_death` is called in the loop's thread when the loop ends and nobody has asked for it.
     """
 
-    def __init__(self, parts: Callable[[], AbstractAsyncContextManager[Parts]]) -> None:
+    def __init__(
+        self,
+        parts: Callable[[], AbstractAsyncContextManager[Parts]],
+        *,
+        on_death: Callable[[], None] = lambda: None,
+    ) -> None:
         self._open = parts
+        self.on_death = on_death
         self._opened: concurrent.futures.Future[Parts] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._run, name="ansflow-worker-loop")
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -120,9 +127,13 @@ class Runtime:
         return False
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-            self._loop = runner.get_loop()
-            runner.run(self._main())
+        try:
+            with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+                self._loop = runner.get_loop()
+                runner.run(self._main())
+        finally:
+            if not self._stopping.is_set():
+                self.on_death()
 
     async def _main(self) -> None:
         try:

@@ -87,8 +87,8 @@ class Relay:
     async def run(self) -> None:
         """Relay until cancelled; what was published before is deleted first, if possible."""
         outbox.attach(self._database, self)
-        loops = (self._publish_fresh(), self._delete_sent(), self._poll())
-        tasks = [asyncio.create_task(loop) for loop in loops]
+        loops = (self._publish_fresh, self._delete_sent, self._poll)
+        tasks = [asyncio.create_task(_keep(loop)) for loop in loops]
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -153,6 +153,9 @@ class Relay:
         except Unavailable as error:
             self._failures += 1
             log.warning("publishing_failed", messages=len(messages), error=error.detail)
+        except Exception:
+            self._failures += 1
+            log.exception("publishing_failed", messages=len(messages))
         return done
 
     def _finish(self, ids: Collection[uuid.UUID]) -> None:
@@ -173,6 +176,10 @@ class Relay:
             await self._effects[row.kind](row.body)
         except Unavailable as error:
             log.warning("effect_failed", kind=row.kind, error=error.detail)
+            return False
+        except Exception:
+            # The row stays, so that it is tried again; other rows must not suffer from it.
+            log.exception("effect_failed", kind=row.kind)
             return False
         return True
 
@@ -258,6 +265,16 @@ class Relay:
                     await self._delete()
         except (Unavailable, TimeoutError):
             log.info("published_rows_left", rows=len(self._sent))
+
+
+async def _keep(loop: Callable[[], Awaitable[None]]) -> None:
+    """Run a loop for ever: nothing would be published any more if a bug ended it."""
+    while True:
+        try:
+            await loop()
+        except Exception:
+            log.exception("relay_failed")
+            await asyncio.sleep(1.0)
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -40,7 +40,7 @@ async def test_sleep_ends_at_a_cancel_and_at_its_time_out(bench: Bench) -> None:
     ("uses", "inputs", "why"),
     [
         ("sleep", "{seconds: long}", "Input 'seconds' must be a number"),
-        ("upload-artifact", "{path: x}", "this worker cannot run it yet"),
+        ("upload-artifact", "{path: x}", "This worker has no store"),
         ("http", "{url: 'ftp://x'}", "must begin with http"),
         ("http", "{url: 'http://127.0.0.1:1'}", "not public"),
         ("http", "{url: 'http://localhost:1'}", "not public"),

@@ -72,7 +72,7 @@ async def test_a_waiting_execution_says_what_it_waits_for(driver: Driver, make: 
     _, second, _ = await three(driver, make, WHOLE % "false")
     execution = await driver.execution(second)
     assert execution.status == ExecutionStatus.WAITING
-    assert "concurrency group" in (execution.reason or "")
+    assert execution.reason == "waits for its concurrency group `deploy` (line 3)"
 
 
 async def test_the_sweep_admits_when_the_release_was_lost(driver: Driver, make: Factory) -> None:

@@ -181,6 +181,9 @@ def _name(execution: Execution, definition: Definition, planned: Plan, counted: 
     execution.priority = definition.priority
     group = planned.concurrency_group
     execution.concurrency_group = group[:255] if group else None
+    if group and definition.concurrency is not None:
+        line = definition.concurrency.position.line
+        execution.reason = f"{WAITS_FOR_GROUP} `{group[:255]}` (line {line})"
     execution.cancel_in_progress = planned.cancel_in_progress
 
 
@@ -271,7 +274,7 @@ async def _insert(
     values = {name: getattr(execution, name) for name in _COLUMNS}
     values |= {
         "status": after.status if holds else ExecutionStatus.WAITING,
-        "reason": after.reason if holds else WAITS_FOR_GROUP,
+        "reason": after.reason if holds else execution.reason,
         "seq": len(events),
     }
     await StartRepository(session).insert(values, rows)

@@ -12,10 +12,13 @@ from app.logs.endpoints import router as logs
 from app.pipelines.endpoints import ROUTERS as PIPELINES
 from app.pipelines.endpoints.dialect import router as dialect
 from app.projects.endpoints import router as projects
+from app.realtime.endpoints import router as realtime
 
 __all__ = ["ROUTERS", "Public", "include"]
 
 ROUTERS: tuple[APIRouter, ...] = (
+    # First: `/pipelines/status` is no pipeline of that id.
+    realtime,
     *AUTH,
     projects,
     *PIPELINES,

@@ -18,6 +18,7 @@ from app.core.db import Database
 from app.core.middleware import BodyLimit, ErrorBoundary, RequestContext, SecurityHeaders
 from app.core.middleware_etag import EntityTags
 from app.core.redis import Namespace, Namespaces, RedisOptions, stop_task
+from app.core.route_times import RouteClock
 from app.events import EventBus, LocalBus, RedisBus, bind
 from app.jobs.depths import Depths, RabbitDepths
 from app.jobs.publisher import Publisher, RabbitPublisher
@@ -103,6 +104,8 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(SecurityHeaders, headers=_headers(settings))
     app.add_middleware(RequestContext)
     app.add_middleware(CacheHits)
+    app.state.route_times = {}
+    app.add_middleware(RouteClock, times=app.state.route_times)
     # Outermost: the layers inside wrap `send`, and these sockets write to the transport itself.
     app.add_middleware(RealtimeSockets)
 

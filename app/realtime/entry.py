@@ -20,6 +20,7 @@ from app.auth.principals import Scope as Right
 from app.core.errors import AnsFlowError, Unauthenticated
 from app.realtime.access import TopicAccess
 from app.realtime.connections import Connections
+from app.realtime.host import HostSampler
 from app.realtime.hub import Hub
 from app.realtime.socket import Socket, SocketOptions
 from app.realtime.tickets import Tickets
@@ -36,6 +37,7 @@ class Realtime:
     connections: Connections
     tickets: Tickets
     options: SocketOptions
+    host: HostSampler
 
 
 class RealtimeSockets:

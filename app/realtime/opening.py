@@ -9,11 +9,13 @@ from app.events import EventBus
 from app.realtime.access import TopicAccess
 from app.realtime.connections import Connections
 from app.realtime.entry import Realtime
+from app.realtime.host import HostSampler
 from app.realtime.hub import Hub
 from app.realtime.socket import SocketOptions
 from app.realtime.sources import ExecutionSource, LogSource, Source
+from app.realtime.state_sources import state_source
 from app.realtime.tickets import Tickets
-from app.realtime.topics import TopicIsUnknown, TopicKind, TopicName
+from app.realtime.topics import TopicKind, TopicName
 from app.settings import Settings
 
 
@@ -29,23 +31,22 @@ async def open_realtime(
     hub = Hub(bus, make_source)
     access = TopicAccess(database, session_idle_s=settings.security.session_idle_s)
     connections = Connections(hub, bus, access, heartbeat_s=settings.realtime.heartbeat_s)
+    host = HostSampler()
+    hub.spawn(host.run())
     options = SocketOptions(
         max_lifetime_s=settings.realtime.max_lifetime_s,
         queue_frames=settings.realtime.queue_frames,
     )
     try:
-        yield Realtime(hub, access, connections, Tickets(namespaces), options)
+        yield Realtime(hub, access, connections, Tickets(namespaces), options, host)
     finally:
         await hub.close()
 
 
 def source_of(database: Database, name: TopicName) -> Source:
-    """Where history and snapshots of a topic come from.
-
-    Raises: TopicIsUnknown.
-    """
+    """Where history and snapshots of a topic come from."""
     if name.kind is TopicKind.EXECUTION and name.id is not None:
         return ExecutionSource(database, name, name.id)
     if name.kind is TopicKind.JOB_LOG and name.id is not None:
         return LogSource(database, name, name.id)
-    raise TopicIsUnknown(f"there is no {name}")
+    return state_source(database, name)

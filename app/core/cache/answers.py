@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.core.cache.cache import Cache, Found, Spec
-from app.core.cache.hits import SCOPE_KEY, LocalHits, Note, hit_counter
+from app.core.cache.hits import SCOPE_HIT, SCOPE_KEY, LocalHits, Note, hit_counter, route_path
 from app.core.db import ReadSession
 from app.core.redis import Namespace
 
@@ -56,6 +56,8 @@ class CachedRead(Generic[P]):
             return result.model_dump_json().encode()
 
         found = await cache.get(spec, compute)
+        if found.hit:
+            request.scope[SCOPE_HIT] = route_path(request.scope)
         if found.keepable:
             counters = cache.counters(spec.namespace)
             request.scope[SCOPE_KEY] = Note(
@@ -63,6 +65,7 @@ class CachedRead(Generic[P]):
                 found.entry.etag,
                 spec.namespace.label,
                 generation,
+                route_path(request.scope),
                 hit_counter(spec.namespace.label, counters),
             )
         return _response(request, found)

@@ -19,6 +19,8 @@ from app.core.metrics import cache_requests
 KEPT_S = 1.0
 MAX_KEPT = 4096
 SCOPE_KEY = "ansflow.cached"
+SCOPE_HIT = "ansflow.hit"
+"""In the scope of a request that the cache answered: the path of its route."""
 _SETTLE_S = 0.25
 
 HitKey = tuple[str, bytes, bytes, bytes]
@@ -32,6 +34,7 @@ class Note:
     etag: str
     namespace: str
     generation: int
+    route: str | None
     count_hit: Callable[[], None]
 
 
@@ -134,6 +137,7 @@ class CacheHits:
         key = (scope["path"], scope["query_string"], authorization, cookie)
         hit = hits.get(key)
         if hit is not None:
+            scope[SCOPE_HIT] = hit.note.route
             await _answer(hit, wanted, send)
             return
         await self.app(scope, receive, _keeping(hits, key, scope, send))
@@ -179,6 +183,15 @@ def _settling(tags: Tags, send: Send) -> Send:
         await send(message)
 
     return settled
+
+
+def route_path(scope: Scope) -> str | None:
+    """The path of the route that answers, with its parameters; None when none did."""
+    # Routes of included routers know their whole path only in this context.
+    context = scope.get("fastapi", {}).get("effective_route_context")
+    found = context if context is not None else scope.get("route")
+    path: str | None = getattr(found, "path", None)
+    return path
 
 
 def hit_counter(label: str, count: Callable[[], None]) -> Callable[[], None]:

@@ -1,0 +1,101 @@
+"""The realtime API: what is asked often, answered from the cache; and the way to sockets."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.auth.dependencies import Administrator, Caller, CurrentUser
+from app.auth.errors import AdministratorOnly
+from app.core.errors import Unauthenticated, Unavailable
+from app.pipelines.dependencies import PipelineId
+from app.pipelines.errors import PipelineNotFound
+from app.realtime import reads
+from app.realtime.dependencies import FiltersOf, ForgetterOf, GaugeOf, RealtimeOf, RoutesOf
+from app.realtime.forgetting import NamespaceIsNotPurgeable
+from app.realtime.schemas import (
+    CacheInvalidate,
+    CacheInvalidated,
+    CacheStatistics,
+    PipelineStatus,
+    PipelineStatuses,
+    RouteList,
+    SystemMetrics,
+    Ticket,
+)
+
+router = APIRouter(tags=["realtime"])
+
+
+@router.get("/pipelines/status", response_model=PipelineStatuses)
+async def list_pipeline_statuses(
+    request: Request, principal: Caller, filters: FiltersOf
+) -> Response:
+    """Pipelines as they stand, newest first."""
+    return await reads.pipeline_statuses.answer(request, principal, filters)
+
+
+@router.get(
+    "/pipelines/{pipeline_id}/status",
+    response_model=PipelineStatus,
+    responses={404: PipelineNotFound.doc()},
+)
+async def read_pipeline_status(
+    request: Request, principal: Caller, pipeline_id: PipelineId
+) -> Response:
+    """One pipeline as it stands."""
+    return await reads.pipeline_status.answer(request, principal, pipeline_id)
+
+
+@router.get(
+    "/system/metrics",
+    response_model=SystemMetrics,
+    responses={401: Unauthenticated.doc(), 403: AdministratorOnly.doc()},
+)
+async def read_system_metrics(
+    request: Request, _principal: Administrator, gauge: GaugeOf
+) -> Response:
+    """Executions, queues, workers, cache, sockets and host."""
+    return await reads.system_metrics.answer(request, gauge.measure)
+
+
+@router.get("/cache/stats", responses={401: Unauthenticated.doc(), 403: AdministratorOnly.doc()})
+async def read_cache_statistics(
+    _principal: Administrator, forgetter: ForgetterOf
+) -> CacheStatistics:
+    """Keys, memory and hit ratio of each Redis namespace."""
+    return await forgetter.statistics()
+
+
+@router.post(
+    "/cache/invalidate",
+    responses={
+        401: Unauthenticated.doc(),
+        403: AdministratorOnly.doc(),
+        422: NamespaceIsNotPurgeable.doc(),
+        503: Unavailable.doc(),
+    },
+)
+async def invalidate_cache(
+    _principal: Administrator, body: CacheInvalidate, forgetter: ForgetterOf
+) -> CacheInvalidated:
+    """Forget answers by tag, or all of a namespace."""
+    return await forgetter.forget(body)
+
+
+@router.get(
+    "/settings/api-endpoints/",
+    responses={401: Unauthenticated.doc(), 403: AdministratorOnly.doc()},
+)
+async def list_routes(_principal: Administrator, routes: RoutesOf) -> RouteList:
+    """Every route with its calls, times and cache ratio, counted in this process."""
+    return routes
+
+
+@router.post(
+    "/realtime/tickets",
+    status_code=201,
+    responses={401: Unauthenticated.doc(), 503: Unavailable.doc()},
+)
+async def create_ticket(principal: CurrentUser, realtime: RealtimeOf) -> Ticket:
+    """A one-time ticket to open a socket with, for 30 s."""
+    ticket, ttl_s = await realtime.tickets.issue(principal)
+    return Ticket(ticket=ticket, expires_in_s=ttl_s)

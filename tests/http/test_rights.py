@@ -38,6 +38,7 @@ BY_STATEMENT = {
     "/executions/{execution_id}": Action.EXECUTION_READ,
     "/executions/{execution_id}/events": Action.EXECUTION_READ,
     "/jobs/{job_id}": Action.EXECUTION_READ,
+    "/pipelines/{pipeline_id}/status": Action.PIPELINE_READ,
 }
 """Routes whose statement returns only what the caller may see, by its base condition."""
 

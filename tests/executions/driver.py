@@ -17,6 +17,7 @@ from app.executions.service.finish import finish
 from app.executions.service.start import Trigger, start_execution
 from app.jobs.catalog import CancelExecution, PassGate, ReleaseGroups
 from app.jobs.models import OutboxRow
+from app.jobs.tags import BUMP
 
 SERVER = "http://ansflow.test"
 
@@ -64,9 +65,10 @@ class Driver:
             return list(rows.scalars())
 
     async def messages(self) -> list[OutboxRow]:
-        """The outbox."""
+        """The messages in the outbox; what only tells the cache is none."""
+        statement = select(OutboxRow).where(OutboxRow.kind != BUMP)
         async with self.database.read() as session:
-            return list((await session.execute(select(OutboxRow))).scalars())
+            return list((await session.execute(statement)).scalars())
 
     async def claim(
         self, execution_id: uuid.UUID, key: str, *, lease_s: float = 60.0

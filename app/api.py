@@ -12,6 +12,7 @@ from app.logs.endpoints import router as logs
 from app.pipelines.endpoints import ROUTERS as PIPELINES
 from app.pipelines.endpoints.dialect import router as dialect
 from app.projects.endpoints import router as projects
+from app.realtime.endpoints import pages as realtime_pages
 from app.realtime.endpoints import router as realtime
 
 __all__ = ["ROUTERS", "Public", "include"]
@@ -33,5 +34,6 @@ def include(app: FastAPI) -> None:
     """Put all routes into the application."""
     app.include_router(health.router)
     app.include_router(dialect)
+    app.include_router(realtime_pages)
     for router in ROUTERS:
         app.include_router(router, prefix="/api/v1")

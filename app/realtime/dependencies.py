@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query
+from fastapi import Depends, Header, Query
 from starlette.requests import Request
 
 from app.core.route_times import RouteTimes
@@ -29,6 +29,18 @@ def status_filters(
 ) -> StatusFilters:
     """Which pipelines a request asks for."""
     return StatusFilters(project_id, status, search, after, limit)
+
+
+def since_of(
+    since: Annotated[
+        str | None, Query(max_length=100, description="The last event that was seen")
+    ] = None,
+    last_event_id: Annotated[
+        str | None, Header(max_length=100, description="As `since`; browsers send it by themselves")
+    ] = None,
+) -> str | None:
+    """Where a stream resumes."""
+    return last_event_id or since
 
 
 def realtime_of(request: Request) -> Realtime:
@@ -86,6 +98,7 @@ def _route(method: str, path: str, summary: str, times: RouteTimes) -> RouteStat
 
 
 FiltersOf = Annotated[StatusFilters, Depends(status_filters)]
+SinceOf = Annotated[str | None, Depends(since_of)]
 RealtimeOf = Annotated[Realtime, Depends(realtime_of)]
 GaugeOf = Annotated[SystemGauge, Depends(gauge_of)]
 ForgetterOf = Annotated[Forgetter, Depends(forgetter_of)]

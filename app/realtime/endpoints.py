@@ -1,15 +1,26 @@
 """The realtime API: what is asked often, answered from the cache; and the way to sockets."""
 
-from fastapi import APIRouter, Request
-from starlette.responses import Response
+from typing import Annotated
 
-from app.auth.dependencies import Administrator, Caller, CurrentUser
+from fastapi import APIRouter, Query, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from app import __version__
+from app.auth.dependencies import Administrator, Caller, CurrentUser, Public
 from app.auth.errors import AdministratorOnly
 from app.core.errors import Unauthenticated, Unavailable
 from app.pipelines.dependencies import PipelineId
 from app.pipelines.errors import PipelineNotFound
 from app.realtime import reads
-from app.realtime.dependencies import FiltersOf, ForgetterOf, GaugeOf, RealtimeOf, RoutesOf
+from app.realtime.asyncapi import asyncapi
+from app.realtime.dependencies import (
+    FiltersOf,
+    ForgetterOf,
+    GaugeOf,
+    RealtimeOf,
+    RoutesOf,
+    SinceOf,
+)
 from app.realtime.forgetting import NamespaceIsNotPurgeable
 from app.realtime.schemas import (
     CacheInvalidate,
@@ -21,8 +32,18 @@ from app.realtime.schemas import (
     SystemMetrics,
     Ticket,
 )
+from app.realtime.sse import stream_topic
+from app.realtime.topics import TopicIsUnknown
 
 router = APIRouter(tags=["realtime"])
+pages = APIRouter(tags=["realtime"], dependencies=[Public])
+"""Beside the API: what looks at no data."""
+
+
+@pages.get("/asyncapi.json", response_class=JSONResponse)
+async def read_asyncapi() -> JSONResponse:
+    """The AsyncAPI document of the sockets."""
+    return JSONResponse(asyncapi(__version__))
 
 
 @router.get("/pipelines/status", response_model=PipelineStatuses)
@@ -88,6 +109,25 @@ async def invalidate_cache(
 async def list_routes(_principal: Administrator, routes: RoutesOf) -> RouteList:
     """Every route with its calls, times and cache ratio, counted in this process."""
     return routes
+
+
+@router.get(
+    "/realtime/stream",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"text/event-stream": {}}, "description": "The topic's events"},
+        401: Unauthenticated.doc(),
+        404: TopicIsUnknown.doc(),
+    },
+)
+async def stream(
+    principal: CurrentUser,
+    realtime: RealtimeOf,
+    topic: Annotated[str, Query(max_length=200, description="`execution:<id>`, `system`, …")],
+    since: SinceOf,
+) -> StreamingResponse:
+    """The present of a topic, then every change, as server-sent events."""
+    return await stream_topic(realtime, principal, topic, since)
 
 
 @router.post(

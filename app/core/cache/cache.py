@@ -179,7 +179,12 @@ class Cache:
             first = await client.run(
                 lambda redis: redis.set(flight, "1", nx=True, px=int(_FLIGHT_S * 1000))
             )
-            if not first and (other := await self._wait(client, spec, current)) is not None:
+            # Also the first one looks once more: another may have landed since it looked before.
+            wait_s = 0.0 if first else _WAIT_S
+            other = await self._wait(client, spec, current, within_s=wait_s)
+            if other is not None:
+                if first:
+                    await self._land(client, flight)
                 return other
         except RedisAway:
             pass
@@ -191,16 +196,17 @@ class Cache:
         return entry
 
     async def _wait(
-        self, client: NamespaceClient, spec: Spec, current: tuple[str, ...]
+        self, client: NamespaceClient, spec: Spec, current: tuple[str, ...], *, within_s: float
     ) -> Entry | None:
-        """What another process computes; None when it does not come, or under other versions."""
-        until = time.monotonic() + _WAIT_S
-        while time.monotonic() < until:
-            await asyncio.sleep(_POLL_S)
+        """What another process computed; None when it does not come, or under other versions."""
+        until = time.monotonic() + within_s
+        while True:
             stored = await self._read(client, spec)
             if stored is not None and stored.entry.versions == current:
                 return stored.entry
-        return None
+            if time.monotonic() >= until:
+                return None
+            await asyncio.sleep(_POLL_S)
 
     async def _store(self, client: NamespaceClient, spec: Spec, entry: Entry) -> None:
         if self.tags.is_dirty(spec.all_tags):

@@ -1,0 +1,1 @@
+"""What AnsFlow does when processes are killed and servers go away."""

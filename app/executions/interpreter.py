@@ -98,7 +98,7 @@ async def _write_nodes(
         elif node is not before and node != before:
             job = locked.by_key[node.key]
             if node.attempt != before.attempt:
-                archived.append(_archived(job))
+                archived.append(_archived(job, now=locked.now))
             if job.started_at is not None and _leaves_worker(before, node):
                 ended.append(job.id)
             await repository.update_job(
@@ -168,7 +168,9 @@ def _changed_values(
     return values
 
 
-def _archived(job: Job) -> dict[str, Any]:
+def _archived(job: Job, *, now: datetime) -> dict[str, Any]:
+    # An attempt that did not end by itself ends as it is replaced.
+    replaced_at = None if job.started_at is None else now
     return {
         "job_id": job.id,
         "attempt": job.attempt,
@@ -177,7 +179,7 @@ def _archived(job: Job) -> dict[str, Any]:
         "outputs": job.outputs,
         "worker_id": job.worker_id,
         "started_at": job.started_at,
-        "finished_at": job.finished_at,
+        "finished_at": job.finished_at or replaced_at,
     }
 
 

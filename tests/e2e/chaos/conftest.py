@@ -37,8 +37,10 @@ async def servers() -> AsyncIterator[Servers]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stage(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    """The running system; every test leaves it without workers."""
+async def running_stage(
+    servers: Servers, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stage]:
+    """The running system."""
     folder, name = tmp_path_factory.mktemp("chaos"), f"chaos{secrets.token_hex(4)}"
     url = f"{servers.database.url}/{name}"
     await _create(servers.database, name)

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from app.core.db import AsyncSession
 from app.engine.machine.types import Transition
-from app.engine.states import ExecutionStatus, JobStatus
-from app.events import ExecutionChanged, JobChanged, publish_after_commit
+from app.engine.states import TERMINAL_EXECUTION, ExecutionStatus, JobStatus
+from app.events import ExecutionChanged, JobChanged, UserNotified, publish_after_commit
 from app.executions.measuring import count_ended
 from app.executions.models import Execution
 from app.executions.repository.moving import MovingRepository
@@ -78,4 +78,21 @@ async def record(
     count_ended(session, events)
     if any(isinstance(event, ExecutionChanged) for event in events):
         await touch(session, EXECUTIONS, executions_of(execution.project_id))
-    publish_after_commit(session, *events)
+    publish_after_commit(session, *events, *_notices(execution, events))
+
+
+def _notices(execution: Execution, events: Sequence[Change]) -> list[UserNotified]:
+    """What the person who started it wants to know: that it ended, and how."""
+    if execution.triggered_by is None:
+        return []
+    return [
+        UserNotified(
+            user_id=execution.triggered_by,
+            kind="execution.finished",
+            title=f"{execution.title[:200]} #{execution.number}: {event.status.value}",
+            link=f"/executions/{execution.id}",
+            execution_id=execution.id,
+        )
+        for event in events
+        if isinstance(event, ExecutionChanged) and event.status in TERMINAL_EXECUTION
+    ]

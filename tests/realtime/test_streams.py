@@ -9,6 +9,10 @@ import httpx
 import pytest
 
 from app.core.clock import new_id
+from app.engine.states import ExecutionStatus
+from app.events import ExecutionChanged
+from app.executions.history import record
+from app.executions.models import Execution
 from app.projects.models import Role
 from tests.fixtures.factories import Factory
 from tests.polling import until
@@ -170,3 +174,29 @@ async def test_the_document_describes_every_frame_and_resolves(client: httpx.Asy
         target = document
         for part in reference.removeprefix("#/").split("/"):
             target = target[part]
+
+
+async def test_the_end_of_an_execution_reaches_whoever_started_it(
+    server: Server, make: Factory, open_socket: Connect
+) -> None:
+    alice = await make.user()
+    project = await make.project(members={Role.DEVELOPER: alice})
+    tale = await tell(server.database, await make.pipeline(project))
+    client = await open_socket(server, "/ws/users/me", await make.token(alice))
+    await client.next("user.snapshot")
+    async with server.database.session() as session:
+        row = await session.get_one(Execution, tale.execution.id)
+        row.triggered_by, row.status, row.seq = alice.id, ExecutionStatus.FAILURE, 1
+        event = ExecutionChanged(
+            seq=1,
+            execution_id=row.id,
+            pipeline_id=row.pipeline_id,
+            project_id=row.project_id,
+            number=row.number,
+            status=row.status,
+        )
+        await record(session, row, [event], cause="test")
+    notice = await client.next("user.notified")
+    assert notice["data"]["kind"] == "execution.finished"
+    assert notice["data"]["execution_id"] == str(tale.execution.id)
+    assert notice["data"]["title"].endswith("failure")

@@ -22,6 +22,7 @@ from app.realtime.dependencies import (
     SinceOf,
 )
 from app.realtime.forgetting import NamespaceIsNotPurgeable
+from app.realtime.pages import page
 from app.realtime.schemas import (
     CacheInvalidate,
     CacheInvalidated,
@@ -44,6 +45,18 @@ pages = APIRouter(tags=["realtime"], dependencies=[Public])
 async def read_asyncapi() -> JSONResponse:
     """The AsyncAPI document of the sockets."""
     return JSONResponse(asyncapi(__version__))
+
+
+@pages.get("/live", include_in_schema=False)
+async def read_live() -> Response:
+    """The page that shows executions live."""
+    return page("live.html")
+
+
+@pages.get("/live/{name}", include_in_schema=False)
+async def read_live_file(name: str) -> Response:
+    """Scripts and styles of that page."""
+    return page(name)
 
 
 @router.get("/pipelines/status", response_model=PipelineStatuses)

@@ -1,6 +1,7 @@
 """What realtime endpoints declare."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from starlette.requests import Request
 
 from app.core.route_times import RouteTimes
 from app.engine.states import ExecutionStatus
+from app.logs.dependencies import Window, WindowOf
 from app.realtime.entry import Realtime
 from app.realtime.forgetting import Forgetter
 from app.realtime.measuring import SystemGauge
@@ -41,6 +43,11 @@ def since_of(
 ) -> str | None:
     """Where a stream resumes."""
     return last_event_id or since
+
+
+def stream_window(window: WindowOf) -> Window:
+    """Where the lines of a stream begin."""
+    return replace(window, follow=True)
 
 
 def realtime_of(request: Request) -> Realtime:
@@ -98,6 +105,7 @@ def _route(method: str, path: str, summary: str, times: RouteTimes) -> RouteStat
 
 
 FiltersOf = Annotated[StatusFilters, Depends(status_filters)]
+StreamWindow = Annotated[Window, Depends(stream_window)]
 SinceOf = Annotated[str | None, Depends(since_of)]
 RealtimeOf = Annotated[Realtime, Depends(realtime_of)]
 GaugeOf = Annotated[SystemGauge, Depends(gauge_of)]

@@ -8,7 +8,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from app import __version__
 from app.auth.dependencies import Administrator, Caller, CurrentUser, Public
 from app.auth.errors import AdministratorOnly
+from app.core.dependencies import ReadSession
 from app.core.errors import Unauthenticated, Unavailable
+from app.executions.errors import ExecutionNotFound
+from app.logs.answers import Answer, execution_answer
+from app.logs.dependencies import ExecutionId, ExecutionLog, FollowerOf
+from app.logs.parts import LogPositionIsUnknown
 from app.pipelines.dependencies import PipelineId
 from app.pipelines.errors import PipelineNotFound
 from app.realtime import reads
@@ -20,6 +25,7 @@ from app.realtime.dependencies import (
     RealtimeOf,
     RoutesOf,
     SinceOf,
+    StreamWindow,
 )
 from app.realtime.forgetting import NamespaceIsNotPurgeable
 from app.realtime.pages import page
@@ -141,6 +147,27 @@ async def stream(
 ) -> StreamingResponse:
     """The present of a topic, then every change, as server-sent events."""
     return await stream_topic(realtime, principal, topic, since)
+
+
+@router.get(
+    "/executions/{execution_id}/logs/stream",
+    response_model=None,
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"text/event-stream": {}}, "description": "Lines as they are printed"},
+        400: LogPositionIsUnknown.doc(),
+        404: ExecutionNotFound.doc(),
+    },
+)
+async def stream_log(
+    log: ExecutionLog,
+    execution_id: ExecutionId,
+    session: ReadSession,
+    follower: FollowerOf,
+    window: StreamWindow,
+) -> Answer:
+    """The lines of all jobs, live, until the execution ends."""
+    return await execution_answer(session, follower, log, window, execution_id=execution_id)
 
 
 @router.post(

@@ -39,8 +39,8 @@ async def serving(settings: Settings, port: int) -> AsyncIterator[Database]:
         )
         server = uvicorn.Server(config)
         task = asyncio.create_task(server.serve())
-        await until(lambda: server.started)
         try:
+            await until(lambda: server.started)
             yield app.state.runtime.database
         finally:
             server.should_exit = True

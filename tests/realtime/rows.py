@@ -22,7 +22,7 @@ class Story:
         self.database, self.execution, self.job, self.step = database, execution, job, step
         self.seq = 0
         self.lines = 0
-        self.chunks = 0
+        self.chunks = 1
 
     @property
     def topic(self) -> str:
@@ -146,6 +146,7 @@ async def tell(database: Database, pipeline: Pipeline, *, number: int = 1) -> St
             index=0,
             name="make",
             status=StepStatus.RUNNING,
+            started_at=now,
             outputs={},
         )
         session.add(step)
@@ -184,6 +185,7 @@ def _job(execution_id: UUID) -> Job:
         path=[],
         needs=[],
         status=JobStatus.RUNNING,
+        started_at=utcnow(),
         outputs={},
         labels=[],
         options={},

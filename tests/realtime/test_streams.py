@@ -200,3 +200,23 @@ async def test_the_end_of_an_execution_reaches_whoever_started_it(
     assert notice["data"]["kind"] == "execution.finished"
     assert notice["data"]["execution_id"] == str(tale.execution.id)
     assert notice["data"]["title"].endswith("failure")
+
+
+async def test_the_log_of_an_execution_is_streamed_to_its_end(
+    server: Server, story: tuple[Story, str]
+) -> None:
+    tale, token = story
+    await tale.write("one", "two")
+    async with (
+        asyncio.timeout(20),
+        httpx.AsyncClient(base_url=f"http://{server.address}") as client,
+        client.stream(
+            "GET",
+            f"/api/v1/executions/{tale.execution.id}/logs/stream",
+            headers={"Authorization": f"Bearer {token}"},
+        ) as response,
+    ):
+        assert response.headers["content-type"].startswith("text/event-stream")
+        async for kind, _, _ in events(response):
+            if kind == "log.lines":
+                break

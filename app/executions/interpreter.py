@@ -8,7 +8,7 @@ process's memory, since a version never changes.
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from app.core.clock import db_now, new_id
@@ -36,9 +36,6 @@ from app.jobs.catalog import RunJob
 from app.jobs.outbox import Queued, enqueue_all
 from app.jobs.queues import queue_for
 from app.pipelines.definitions import Files
-
-SWEEP_FIRST = timedelta(seconds=60)
-"""How long a job may be queued before the sweep looks whether its message was lost."""
 
 
 @dataclass(slots=True)
@@ -135,7 +132,7 @@ def new_row(
         **values,
         "queue": queue,
         "queued_at": now if dispatch is not None else None,
-        "sweep_after": now + SWEEP_FIRST if dispatch is not None else None,
+        "sweep_after": now if dispatch is not None else None,
         "finished_at": now if node.status in TERMINAL_JOB else None,
     }
 
@@ -159,7 +156,7 @@ def _changed_values(
         values |= {
             "queue": queue_for(execution.priority, node.labels),
             "queued_at": db_now(),
-            "sweep_after": db_now(SWEEP_FIRST.total_seconds()),
+            "sweep_after": db_now(),
         }
     if node.status in TERMINAL_JOB and before.status not in TERMINAL_JOB:
         values["finished_at"] = db_now()

@@ -68,7 +68,7 @@ class Job(Base):
 
     The row shows the current attempt; earlier ones are in `job_attempts`. `claim_token` is set
     while a worker holds the job; `lease_until` is in the database's time. `cancel_level`: 0 no,
-    1 cancel, 2 kill at once. `sweep_after` is when the sweep looks at a queued job again.
+    1 cancel, 2 kill at once. `sweep_after` is when the sweep may look at a queued job again.
     """
 
     __tablename__ = "jobs"

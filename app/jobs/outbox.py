@@ -3,12 +3,12 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
-from app.core.clock import new_id, utcnow
+from app.core.clock import new_id
 from app.core.db import AsyncSession, Database, after_commit
 from app.jobs.catalog import Message
 from app.jobs.queues import queue_for
@@ -48,6 +48,7 @@ class Outlet(Protocol):
         ...
 
 
+_NONE = timedelta()
 _OUTLETS: WeakKeyDictionary[Any, Outlet] = WeakKeyDictionary()
 
 
@@ -118,14 +119,19 @@ async def enqueue_rows(
     outlet = _OUTLETS.get(session.get_bind())
     origin = None if outlet is None else outlet.origin
     values = [_values(row, later, origin) for row, later in rows]
-    await OutboxRepository(session).add(values, now=now)
+    repository = OutboxRepository(session)
+    if now is None and any(later is not None for _, later in rows):
+        # Not this host's clock: a message that comes before its time finds nothing to do, and is
+        # gone.
+        now = await repository.now()
+    await repository.add(values, now=now)
     if outlet is None or not hand_over:
         return
-    here = utcnow()
-    if ready := [row for row, later in rows if later is None or later <= here]:
+    due = [(row, None if later is None or now is None else later - now) for row, later in rows]
+    if ready := [row for row, delay in due if delay is None or delay <= _NONE]:
         # Only after commit: the relay would otherwise publish what may yet be rolled back.
         after_commit(session, partial(outlet.accept, ready))
-    if delays := [later - here for _, later in rows if later is not None and later > here]:
+    if delays := [delay for _, delay in due if delay is not None and delay > _NONE]:
         after_commit(session, partial(outlet.remind, min(delays).total_seconds()))
 
 

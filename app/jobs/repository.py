@@ -42,6 +42,10 @@ class OutboxRepository:
         ]
         await self._session.execute(insert(_TABLE), stamped)
 
+    async def now(self) -> datetime:
+        """The database's time."""
+        return (await self._session.execute(select(db_now()))).scalar_one()
+
     async def take(
         self, ids: Sequence[uuid.UUID], *, by: uuid.UUID, for_s: float
     ) -> Sequence[OutboxRow]:

@@ -215,7 +215,7 @@ class TestSweep:
         from app.executions.models import Job  # noqa: PLC0415
 
         async with driver.database.session() as session:
-            await session.execute(update(Job).values(sweep_after=db_now(-1)))
+            await session.execute(update(Job).values(queued_at=db_now(-61)))
         return await requeue_forgotten(
             driver.database,
             has_ready_message=has_ready,

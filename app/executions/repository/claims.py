@@ -157,15 +157,20 @@ class ClaimRepository:
         return (await self._session.execute(statement)).scalar_one_or_none() is not None
 
     async def due_for_sweep(
-        self, *, limit: int
+        self, *, queued_after_s: float, limit: int
     ) -> Sequence[tuple[uuid.UUID, uuid.UUID, int, str, float]]:
-        """Queued attempts whose message may be lost: id, execution, attempt, queue, age in s."""
+        """Queued attempts whose message may be lost: id, execution, attempt, queue, age in s.
+
+        Parameters: they have been due for `queued_after_s` seconds.
+        """
+        long_ago = db_now(-queued_after_s)
         statement = (
             select(Job.id, Job.execution_id, Job.attempt, Job.queue, Job.queued_at, db_now())
             .where(
                 Job.status == JobStatus.QUEUED,
                 Job.sweep_after <= db_now(),
-                or_(Job.not_before.is_(None), Job.not_before <= db_now()),
+                Job.queued_at <= long_ago,
+                or_(Job.not_before.is_(None), Job.not_before <= long_ago),
             )
             .order_by(Job.sweep_after)
             .limit(limit)

@@ -98,7 +98,8 @@ async def requeue_forgotten(
     Returns the number of messages written.
     """
     async with database.read() as session:
-        due = await ClaimRepository(session).due_for_sweep(limit=_BATCH)
+        claims = ClaimRepository(session)
+        due = await claims.due_for_sweep(queued_after_s=queued_after_s, limit=_BATCH)
     written = 0
     ready: dict[str, bool | None] = {}
     for job_id, execution_id, attempt, queue, age_s in due:

@@ -100,6 +100,9 @@ class Relay:
         """Publish rows that this process has just committed."""
         if self._failures:
             return  # The queues are away: the poll finds the rows when they are back.
+        # The poll may have been faster; effects of others are none of our messages.
+        known = self._sending | self._sent
+        rows = [row for row in rows if row.id not in known and row.kind not in self._left]
         self._sending.update(row.id for row in rows)
         self._fresh.extend(rows)
         self._has_fresh.set()
@@ -252,10 +255,12 @@ class Relay:
         done = await self._publish(rows)
         left = [row.id for row in rows if row.id not in done]
         self._sending.difference_update(left)
-        if left and self._failures:
-            # Perhaps only our connection is broken: another process may well have one.
+        effects = {row.id for row in rows if row.kind in self._effects}
+        # Perhaps only our connection is broken: another process may well have one.
+        freed = left if self._failures else [row_id for row_id in left if row_id in effects]
+        if freed:
             await self._database.transact(
-                lambda session: OutboxRepository(session).release(left, by=self.origin)
+                lambda session: OutboxRepository(session).release(freed, by=self.origin)
             )
 
     async def _leave(self) -> None:

@@ -56,6 +56,7 @@ async def touch(session: AsyncSession, *tags: str) -> None:
     row_id, names = new_id(), sorted(set(tags))
     row = Outgoing(row_id, BUMP, queue_for("low"), {"id": str(row_id), "tags": names})
     touched = _TOUCHED.get(session.get_bind())
-    await enqueue_rows(session, [(row, None)], hand_over=touched is None)
+    # Never handed to this process's relay: a worker has no cache, and a server bumps by itself.
+    await enqueue_rows(session, [(row, None)], hand_over=False)
     if touched is not None:
         after_commit(session, partial(touched.written, names, row_id))

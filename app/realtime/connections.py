@@ -80,6 +80,10 @@ class Connections:
             del self._all[connection]
             connections_gauge.labels(connection.kind).dec()
 
+    def close(self) -> None:
+        """Hear of no more changes of rights."""
+        self._bus.unsubscribe(event_topics.RIGHTS, self._rights_changed)
+
     def statistics(self) -> dict[str, object]:
         """Open connections by transport, kind and subscription; how many people."""
         subscriptions = Counter(name.kind.value for one in self._all for name in one.watched)

@@ -40,6 +40,7 @@ async def open_realtime(
     try:
         yield Realtime(hub, access, connections, Tickets(namespaces), options, host)
     finally:
+        connections.close()
         await hub.close()
 
 

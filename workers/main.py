@@ -126,6 +126,7 @@ class _Supervisor:
     def __init__(self, children: list[_Child]) -> None:
         self._children = children
         self._ending = False
+        self._told: list[subprocess.Popen[bytes]] = []
 
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -137,7 +138,7 @@ class _Supervisor:
             for child in self._children:
                 self._look_after(child)
             time.sleep(0.2)
-        return max(abs(child.process.wait()) for child in self._children if child.process)
+        return max((_code(process.wait()) for process in self._told), default=0)
 
     def _look_after(self, child: _Child) -> None:
         if child.process is not None and child.process.poll() is not None and child.may_restart:
@@ -150,6 +151,12 @@ class _Supervisor:
         for child in self._children:
             if child.process is not None and child.process.poll() is None:
                 child.process.send_signal(number)
+                self._told.append(child.process)
+
+
+def _code(returned: int) -> int:
+    # One that was only starting ended by our signal itself, as it was told.
+    return 0 if returned in (-signal.SIGTERM, -signal.SIGINT) else abs(returned)
 
 
 def _set_process_option(option: int, value: int) -> None:
@@ -163,19 +170,23 @@ def serve(settings: Settings) -> None:
     A second signal hands running jobs back at once.
     """
     ending = threading.Event()
+    working: list[WorkerProcess] = []
+
+    def end(_number: int, _frame: Any) -> None:
+        if ending.is_set():
+            for process in working:
+                process.hurry()
+        ending.set()
+
+    # First of all: whoever is told to end while it starts ends in good order too.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
     worker_id = new_id()
     machinery = JobMachinery(settings, worker_id)
     machinery.start()
     try:
         process = build(settings, machinery, worker_id)
-
-        def end(_number: int, _frame: Any) -> None:
-            if ending.is_set():
-                process.hurry()
-            ending.set()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, end)
+        working.append(process)
         # A worker without its loop is none: it ends with an error, and is started again.
         process.runtime.on_death = ending.set
         with exposed(settings):

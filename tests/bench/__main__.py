@@ -16,6 +16,8 @@ BENCHMARKS = {
     "chain": "tests.bench.jobs",
     "bulk": "tests.bench.jobs",
     "log": "tests.bench.logs",
+    "hotget": "tests.bench.realtime",
+    "fanout": "tests.bench.realtime",
 }
 
 

@@ -139,12 +139,16 @@ class TestWarmHits:
     ) -> None:
         await make.pipeline(project)
         client = await sign_in(alice)
-        first = await client.get(STATUS)
         runtime = application.state.runtime
-        calls = runtime.redis[Namespace.PIPELINE].counters.calls
-        served = runtime.hits.served
-        with queries(max=0):
-            again = await client.get(STATUS)
+        for _ in range(20):  # a warm answer lives for less than a second, and the machine is busy
+            first = await client.get(STATUS)
+            calls = runtime.redis[Namespace.PIPELINE].counters.calls
+            served = runtime.hits.served
+            with queries() as statements:
+                again = await client.get(STATUS)
+            if runtime.hits.served > served:
+                break
+        assert statements == []
         assert again.content == first.content
         assert again.headers["etag"] == first.headers["etag"]
         assert again.headers["x-content-type-options"] == "nosniff"
@@ -234,9 +238,11 @@ async def test_another_process_sees_a_write_within_a_second(
     pipeline = await make.pipeline(project)
     tale = await tell(application.state.runtime.database, pipeline)
     headers = {"Authorization": (await sign_in(alice)).headers["authorization"]}
-    assert (await other.get(STATUS, headers=headers)).json()["items"][0]["status"] == "running"
-    assert (await other.get(STATUS, headers=headers)).json()["items"][0]["status"] == "running"
-    assert app.state.runtime.hits.served >= 1
+    for _ in range(20):  # until it has the answer in its own memory
+        assert await _newest(other, headers) == "running"
+        if app.state.runtime.hits.served:
+            break
+    assert app.state.runtime.hits.served
     await end(application, tale.execution, ExecutionStatus.FAILURE)
     async with asyncio.timeout(10):
         while (await _newest(other, headers)) != "failure":  # noqa: ASYNC110  it is polled

@@ -17,6 +17,8 @@ from app.core.clock import new_id
 from app.core.metrics import cache_requests
 
 KEPT_S = 1.0
+RENEWED_S = 0.3
+"""So long before its end one request renews a response, while the others still get it."""
 MAX_KEPT = 4096
 SCOPE_KEY = "ansflow.cached"
 SCOPE_HIT = "ansflow.hit"
@@ -47,6 +49,8 @@ class Hit:
     headers: list[tuple[bytes, bytes]]
     body: bytes
     not_modified: list[tuple[bytes, bytes]] = field(default_factory=list)
+    is_renewed: bool = False
+    """True once a request is on its way to renew it."""
 
 
 class LocalHits:
@@ -65,8 +69,12 @@ class LocalHits:
         hit = self._hits.get(key)
         if hit is None:
             return None
-        if hit.until < time.monotonic():
+        left_s = hit.until - time.monotonic()
+        if left_s < 0:
             self._drop(key)
+            return None
+        if left_s < RENEWED_S and not hit.is_renewed:
+            hit.is_renewed = True
             return None
         self.served += 1
         return hit

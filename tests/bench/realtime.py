@@ -1,0 +1,204 @@
+"""Hot reads and fan-out, beside servers that do nothing else; one server process on one core."""
+
+import asyncio
+import base64
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from app.core.clock import utcnow
+from tests.bench.figures import Figure, percentile
+
+CLIENTS = 32
+SECONDS = 3.0
+WATCHERS = 1000
+ROUNDS = 60
+SLOW_ROUNDS = 50
+_MARK = b'"job.changed"'
+
+
+@contextmanager
+def served(kind: str, folder: Path, *numbers: object) -> Iterator[int]:
+    """A server process; gives its port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    command = [sys.executable, "-m", "tests.bench.realtime_server", kind, str(port), str(folder)]
+    process = subprocess.Popen([*command, *map(str, numbers)])  # noqa: S603  our own
+    try:
+        yield port
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _leave_first_core() -> None:
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores - {0} or cores)
+
+
+async def answering(port: int) -> None:
+    """Return once the server listens."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                return
+            except OSError:
+                await asyncio.sleep(0.05)
+
+
+class Reads:
+    """Counts answers to one GET over some connections; each must be a 200 with the same body."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self._port = port
+        self._request = (
+            "GET /api/v1/pipelines/status?limit=50 HTTP/1.1\r\nHost: bench\r\n"
+            f"Authorization: Bearer {token}\r\n\r\n"
+        ).encode()
+        self.body = b""
+        self.took_s: list[float] = []
+
+    async def run(self, seconds: float, clients: int) -> float:
+        """Answers per second."""
+        self.took_s.clear()
+        until = time.perf_counter() + seconds
+        await asyncio.gather(*(self._client(until) for _ in range(clients)))
+        return len(self.took_s) / seconds
+
+    async def _client(self, until: float) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=2**20)
+        while time.perf_counter() < until:
+            began = time.perf_counter()
+            writer.write(self._request)
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            assert head.startswith(b"http/1.1 200"), head
+            length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            body = await reader.readexactly(length)
+            self.took_s.append(time.perf_counter() - began)
+            self.body = self.body or body
+            assert body == self.body
+        writer.close()
+
+
+async def hotget() -> AsyncIterator[Figure]:
+    """An authenticated page of 50 pipelines, warm, beside a bare route with the same bytes."""
+    _leave_first_core()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with served("app", folder, 0, 0, 0) as port:
+            await answering(port)
+            ours = Reads(port, (folder / "token").read_text())
+            await ours.run(1.0, 1)
+            (folder / "body").write_bytes(ours.body)
+            with served("bare-get", folder) as bare_port:
+                await answering(bare_port)
+                bare = Reads(bare_port, "none")
+                await bare.run(1.0, 1)
+                limit = await bare.run(SECONDS, CLIENTS)
+            rate = await ours.run(SECONDS, CLIENTS)
+    yield Figure("bare Starlette route, same bytes", limit, "requests/s")
+    yield Figure("warm status page", rate, "requests/s")
+    yield Figure("warm status page / bare route", rate / limit, "", bar=0.6)
+    yield Figure("warm status page, p99", percentile(ours.took_s, 0.99) * 1000, "ms")
+
+
+class Watcher(asyncio.Protocol):
+    """A socket that counts the frames with our mark, and how old they are."""
+
+    def __init__(self, path: str, token: str, tally: "Tally") -> None:
+        key = base64.b64encode(os.urandom(16)).decode()
+        self._hello = (
+            f"GET {path} HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
+            f"Authorization: Bearer {token}\r\n\r\n"
+        ).encode()
+        self._tally = tally
+        self._tail = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.write(self._hello)
+
+    def data_received(self, data: bytes) -> None:
+        found = self._tail + data
+        self._tail = found[-len(_MARK) + 1 :]
+        self._tally.add(found)
+
+
+class Tally:
+    """What all watchers got."""
+
+    def __init__(self, wanted: int, *, with_ages: bool) -> None:
+        self._wanted, self._with_ages = wanted, with_ages
+        self.got = 0
+        self.began = 0.0
+        self.ages_s: list[float] = []
+        self.done = asyncio.Event()
+
+    def add(self, data: bytes) -> None:
+        frames = data.count(_MARK)
+        if not frames:
+            return
+        self.began = self.began or time.perf_counter()
+        self.got += frames
+        if self._with_ages and (stamp := data.partition(b'"at":"')[2].partition(b'"')[0]):
+            age = utcnow() - datetime.fromisoformat(stamp.decode().replace("Z", "+00:00"))
+            self.ages_s.append(age.total_seconds())
+        if self.got >= self._wanted:
+            self.done.set()
+
+
+async def watched(port: int, path: str, token: str, rounds: int, *, with_ages: bool) -> Tally:
+    """Open the watchers and wait until each got every frame; gives what they saw."""
+    tally = Tally(WATCHERS * rounds, with_ages=with_ages)
+    loop = asyncio.get_running_loop()
+    opened = []
+    for _ in range(WATCHERS):
+        transport, _watcher = await loop.create_connection(
+            lambda: Watcher(path, token, tally), "127.0.0.1", port
+        )
+        opened.append(transport)
+    async with asyncio.timeout(120):
+        await tally.done.wait()
+    for transport in opened:
+        transport.close()
+    return tally
+
+
+async def fanout() -> AsyncIterator[Figure]:
+    """One event to 1,000 sockets, beside a server that only sends."""
+    _leave_first_core()
+    with tempfile.TemporaryDirectory() as name:
+        with served("bare-socket", Path(name), WATCHERS, ROUNDS) as port:
+            await answering(port)
+            bare = await watched(port, "/ws", "none", ROUNDS, with_ages=False)
+            limit = bare.got / (time.perf_counter() - bare.began)
+        rate = (await _hub(Path(name) / "fast", ROUNDS, 0.0, with_ages=False))[0]
+        ages_s = (await _hub(Path(name) / "slow", SLOW_ROUNDS, 0.1, with_ages=True))[1].ages_s
+    yield Figure("bare sockets, 1,000 watchers", limit, "deliveries/s")
+    yield Figure("an execution, 1,000 watchers", rate, "deliveries/s")
+    yield Figure("an execution / bare sockets", rate / limit, "", bar=0.8)
+    yield Figure("10 events/s to 1,000 sockets, p50", percentile(ages_s, 0.5) * 1000, "ms")
+    p99_ms = percentile(ages_s, 0.99) * 1000
+    yield Figure("10 events/s to 1,000 sockets, p99", p99_ms, "ms", bar=100, at_least=False)
+
+
+async def _hub(
+    folder: Path, rounds: int, pause_s: float, *, with_ages: bool
+) -> tuple[float, Tally]:
+    await asyncio.to_thread(folder.mkdir)
+    with served("app", folder, WATCHERS, rounds, pause_s) as port:
+        await answering(port)
+        path = f"/ws/executions/{(folder / 'execution').read_text()}"
+        token = (folder / "token").read_text()
+        tally = await watched(port, path, token, rounds, with_ages=with_ages)
+        return tally.got / (time.perf_counter() - tally.began), tally

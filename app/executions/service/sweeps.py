@@ -110,9 +110,11 @@ async def requeue_forgotten(
             continue
         if queue not in ready:
             ready[queue] = await has_ready_message(queue)
-        wait_s = min(max(age_s, queued_after_s), _LONGEST_BACK_OFF_S)
+        send = ready[queue] is False
+        # While others wait in its queue nobody knows whether its message is among them.
+        wait_s = min(max(age_s if send else age_s / 4, queued_after_s), _LONGEST_BACK_OFF_S)
         written += await _send_again(
-            database, job_id, attempt, queue=queue, wait_s=wait_s, send=ready[queue] is False
+            database, job_id, attempt, queue=queue, wait_s=wait_s, send=send
         )
     return written
 

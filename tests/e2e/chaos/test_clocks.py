@@ -22,6 +22,7 @@ work:
   retry: {max-attempts: 2, delay-seconds: DELAY, on: [failure]}
   steps:
     - run: |
+        echo a line
         echo work >> "$ROOM/story"
         [ "$(grep -c work "$ROOM/story")" = 2 ]
 """

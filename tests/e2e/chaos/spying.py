@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.chaos.stage import Room, pipeline
+from tests.e2e.chaos.stage import PATIENCE_S, Room, pipeline
 from tests.e2e.system import System
 
 SIBLING = """
@@ -68,7 +68,7 @@ async def nothing_is_found(system: System, room: Room, canary: str) -> None:
         DATA=str(data),
     )
     execution_id = await system.trigger(await system.pipeline(source))
-    detail = await system.ended(execution_id)
+    detail = await system.ended(execution_id, within_s=PATIENCE_S)
     assert detail["status"] == "success", detail
     logs = {job["key"]: await system.log(job["steps"][0]["id"]) for job in detail["jobs"]}
     assert "secret" in logs["sibling"]

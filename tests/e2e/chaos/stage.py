@@ -22,6 +22,9 @@ from tests.services.private import MariaDB, RabbitMQ, Redis
 LEASE_S = 6.0
 """Scaled down from 20 s. Far above what a busy machine may delay a renewal, every 0.5 s."""
 
+PATIENCE_S = 120.0
+"""For what takes a few seconds where nothing else runs."""
+
 VARIABLES = {
     "ANSFLOW_WORKER__LEASE_S": str(LEASE_S),
     "ANSFLOW_WORKER__RENEW_S": "0.5",
@@ -104,7 +107,7 @@ class Stage:
         async def are_known() -> bool:
             return wanted <= set((await self.pids()).values())
 
-        await until_true(are_known, within_s=60)
+        await until_true(are_known, within_s=PATIENCE_S)
 
     def room(self) -> "Room":
         """A new record."""
@@ -166,13 +169,13 @@ class Room:
         """The lines that jobs wrote."""
         return (self.folder / "story").read_text().split("\n")[:-1]
 
-    async def until_told(self, line: str, *, times: int = 1, within_s: float = 60) -> None:
+    async def until_told(self, line: str, *, times: int = 1, within_s: float = PATIENCE_S) -> None:
         """Wait until this line was written so often."""
         await until(lambda: self.story.count(line) >= times, within_s=within_s)
 
     async def until_lines(self, count: int) -> None:
         """Wait until so many lines were written."""
-        await until(lambda: len(self.story) >= count, within_s=60)
+        await until(lambda: len(self.story) >= count, within_s=PATIENCE_S)
 
     def let_go(self) -> None:
         """Let jobs go on that wait for the file `go`."""
@@ -200,8 +203,11 @@ async def purge(broker_url: str, queue: str) -> int:
 
 
 async def waiting(broker_url: str, queue: str) -> int:
-    """How many messages wait in a queue."""
+    """How many messages wait in a queue; none where it is not made yet."""
     async with await aio_pika.connect(broker_url) as connection:
         channel = await connection.channel()
-        found = await channel.declare_queue(queue, passive=True)
+        try:
+            found = await channel.declare_queue(queue, passive=True)
+        except aio_pika.exceptions.ChannelNotFoundEntity:
+            return 0
         return found.declaration_result.message_count or 0

@@ -1,4 +1,4 @@
-"""Clocks of processes half a minute apart: only the database's is believed."""
+"""Clocks of processes minutes apart: only the database's is believed."""
 
 import shutil
 from datetime import datetime, timedelta
@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from app.core.clock import utcnow
-from tests.e2e.chaos.stage import LEASE_S, Stage, pipeline
+from tests.e2e.chaos.stage import LEASE_S, PATIENCE_S, Stage, pipeline
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.xdist_group("chaos"),
     pytest.mark.chaos,
+    pytest.mark.timeout(400),
 ]
 
 RETRIED = """
@@ -35,7 +36,7 @@ left:
         [ "$(grep -c left "$ROOM/story")" = 2 ] || sleep 600
 """
 DELAY_S = 4
-FAR = timedelta(seconds=15)
+FAR = timedelta(seconds=60)
 """Much less than what the clocks differ by, and more than a busy machine needs."""
 
 
@@ -65,7 +66,7 @@ async def start_retried(stage: Stage) -> str:
 
 
 async def steps_tell_the_time_of_the_database(stage: Stage, job: dict[str, Any]) -> None:
-    """The worker's clock, half a minute off, is seen nowhere."""
+    """The worker's clock, minutes off, is seen nowhere."""
     claimed = datetime.fromisoformat(job["started_at"])
     async with stage.system.client() as client:
         for step in job["steps"]:
@@ -77,20 +78,20 @@ async def steps_tell_the_time_of_the_database(stage: Stage, job: dict[str, Any])
                 assert abs(at - claimed) < FAR
 
 
-async def test_clocks_half_a_minute_apart(stage: Stage) -> None:
+async def test_clocks_ten_minutes_apart(stage: Stage) -> None:
     system = stage.system
-    async with stage.schedulers(clock("-30s"), clock("+30s")):
-        fast = stage.worker(concurrency=2, **clock("+30s"))
+    async with stage.schedulers(clock("-300s"), clock("+300s")):
+        fast = stage.worker(concurrency=2, **clock("+300s"))
         await stage.until_registered(fast)
         room = stage.room()
         left = await system.trigger(await system.pipeline(pipeline(LEFT, ROOM=str(room.folder))))
         await room.until_told("left")
-        slow = stage.worker(concurrency=2, **clock("-30s"))
+        slow = stage.worker(concurrency=2, **clock("-300s"))
         await stage.until_registered(slow)
         retried = [await start_retried(stage) for _ in range(4)]
         workers = set()
         for execution_id in retried:
-            detail = await system.ended(execution_id)
+            detail = await system.ended(execution_id, within_s=PATIENCE_S)
             assert detail["status"] == "success", detail
             (job,) = detail["jobs"]
             workers.add(job["worker_id"])
@@ -99,7 +100,7 @@ async def test_clocks_half_a_minute_apart(stage: Stage) -> None:
             await steps_tell_the_time_of_the_database(stage, job)
         killed_at = utcnow()
         fast.kill()
-        detail = await system.ended(left)
+        detail = await system.ended(left, within_s=PATIENCE_S)
         (job,) = detail["jobs"]
         ended, again = times(job)
         assert (detail["status"], job["attempt"]) == ("success", 2)

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.chaos.spying import is_in_environment, nothing_is_found
-from tests.e2e.chaos.stage import Room, numbers, pipeline
+from tests.e2e.chaos.stage import PATIENCE_S, Room, numbers, pipeline
 from tests.e2e.conftest import start_embedded
 from tests.e2e.system import ANSFLOW, System
 from tests.e2e.test_executions import by_key, marked
@@ -26,6 +26,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.xdist_group("chaos-embedded"),
     pytest.mark.chaos,
+    pytest.mark.timeout(400),
 ]
 
 CANARY = f"canary-{secrets.token_hex(12)}"
@@ -99,7 +100,7 @@ async def test_a_killed_server_goes_on_at_its_next_start(embedded: System, room:
     server.start()
     await embedded.serving()
     refused = await _second_server(embedded)
-    detail = await embedded.ended(execution_id)
+    detail = await embedded.ended(execution_id, within_s=PATIENCE_S)
     (job,) = detail["jobs"]
     assert (detail["status"], job["attempt"]) == ("success", 2)
     assert room.story == ["begin", "begin", "end"]

@@ -9,13 +9,14 @@ import httpx
 import pytest
 
 from app.core.clock import new_id
-from tests.e2e.chaos.stage import Stage, pipeline, purge, waiting
+from tests.e2e.chaos.stage import PATIENCE_S, Stage, pipeline, purge, waiting
 from tests.polling import until_true
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.xdist_group("chaos"),
     pytest.mark.chaos,
+    pytest.mark.timeout(400),
 ]
 
 ONE_OF_MANY = """
@@ -71,7 +72,7 @@ async def test_a_purged_queue_and_a_thousand_duplicates_with_two_of_everything(
     forgotten = await system.trigger(
         await system.pipeline(pipeline(many(100), ROOM=str(purged.folder)))
     )
-    await until_true(lambda: _holds(url, stage.queue, 100))
+    await until_true(lambda: _holds(url, stage.queue, 100), within_s=PATIENCE_S)
     assert await purge(url, stage.queue) >= 100
     repeated = await other.trigger(
         await other.pipeline(pipeline(many(20), ROOM=str(doubled.folder)))
@@ -80,12 +81,12 @@ async def test_a_purged_queue_and_a_thousand_duplicates_with_two_of_everything(
     for _ in range(2):
         stage.worker()
     for execution_id, room, count in ((repeated, doubled, 20), (forgotten, purged, 100)):
-        detail = await system.ended(execution_id)
+        detail = await system.ended(execution_id, within_s=PATIENCE_S)
         assert detail["status"] == "success"
         assert {job["attempt"] for job in detail["jobs"]} == {1}
         assert sorted(room.story) == each_once(count)
     # What was doubled is answered, too: nothing comes round again and again.
-    await until_true(lambda: _is_empty(url, stage.queue))
+    await until_true(lambda: _is_empty(url, stage.queue), within_s=PATIENCE_S)
 
 
 async def _holds(url: str, queue: str, count: int) -> bool:
@@ -107,7 +108,7 @@ async def test_cut_connections_lose_and_double_nothing(stage: Stage) -> None:
         await asyncio.to_thread(
             stage.servers.broker.control, "close_all_connections", "cut by a test"
         )
-    detail = await system.ended(execution_id)
+    detail = await system.ended(execution_id, within_s=PATIENCE_S)
     assert detail["status"] == "success"
     assert {job["attempt"] for job in detail["jobs"]} == {1}
     assert sorted(room.story) == each_once(16)
@@ -133,7 +134,7 @@ async def test_without_a_broker_triggers_are_accepted_and_run_later(stage: Stage
     stage.worker()
     await asyncio.to_thread(broker.start)
     for execution_id in (interrupted, accepted):
-        detail = await system.ended(execution_id)
+        detail = await system.ended(execution_id, within_s=PATIENCE_S)
         assert detail["status"] == "success"
         assert {job["attempt"] for job in detail["jobs"]} == {1}
     assert sorted(room.story) == sorted([*each_once(2), *each_once(2)])

@@ -10,13 +10,14 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from app.auth.passwords import hash_password
-from tests.e2e.chaos.stage import LEASE_S, Stage, numbers, pipeline
+from tests.e2e.chaos.stage import LEASE_S, PATIENCE_S, Stage, numbers, pipeline
 from tests.fixtures.factories import Factory
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.xdist_group("chaos"),
     pytest.mark.chaos,
+    pytest.mark.timeout(400),
 ]
 
 # Prints numbers until it may go on, then how many there were.
@@ -79,13 +80,13 @@ async def test_the_database_away_for_longer_than_the_lease(stage: Stage) -> None
     await system.serving()
     await asyncio.sleep(LEASE_S / 2)
     room.let_go()
-    await logs_are_whole(stage, await system.ended(execution_id))
+    await logs_are_whole(stage, await system.ended(execution_id, within_s=PATIENCE_S))
     assert room.story == ["started"] * 20
 
 
 async def next_frame(socket: ClientConnection, *types: str) -> dict[str, Any]:
     """The next frame of one of these types."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             frame: dict[str, Any] = json.loads(await socket.recv())
             if frame["type"] in types:
@@ -136,4 +137,4 @@ async def test_redis_away_during_a_run(stage: Stage) -> None:
             if frame["type"] == "execution.changed" and frame["data"].get("status") == "success":
                 break
     assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
-    await logs_are_whole(stage, await system.ended(execution_id))
+    await logs_are_whole(stage, await system.ended(execution_id, within_s=PATIENCE_S))

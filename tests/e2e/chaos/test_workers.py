@@ -12,7 +12,8 @@ import pytest
 
 from app.core.errors import Unavailable
 from app.executions.repository.claims import ClaimRepository
-from tests.e2e.chaos.stage import Room, Stage, numbers, pipeline
+from tests.e2e.chaos.spying import is_in_environment, nothing_is_found
+from tests.e2e.chaos.stage import PATIENCE_S, Room, Stage, numbers, pipeline
 from tests.e2e.system import Process
 from tests.e2e.test_executions import marked
 from tests.polling import until, until_true
@@ -22,6 +23,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.xdist_group("chaos"),
     pytest.mark.chaos,
+    pytest.mark.timeout(400),
 ]
 
 # The lock is inherited by all that the step starts: who gets it is alone. An attempt is the
@@ -69,7 +71,7 @@ class Long:
         detail = await system.until_running(long.execution_id)
         (job,) = detail["jobs"]
         long.job_id, long.worker_id = job["id"], job["worker_id"]
-        await until_true(partial(long.is_stored, stage, job["steps"][1]["id"]))
+        await until_true(partial(long.is_stored, stage, job["steps"][1]["id"]), within_s=PATIENCE_S)
         return long
 
     async def is_stored(self, stage: Stage, step_id: str) -> bool:
@@ -82,7 +84,7 @@ class Long:
 
         Parameters: `cut_is_complete` when the first attempt's worker could still store its lines.
         """
-        detail = await stage.system.ended(self.execution_id)
+        detail = await stage.system.ended(self.execution_id, within_s=PATIENCE_S)
         (job,) = detail["jobs"]
         assert detail["status"] == "success", (detail, self.room.story, stage.system.output())
         assert job["attempt"] == 2
@@ -153,3 +155,15 @@ async def _wakes_up(stage: Stage, frozen: Process, of_frozen: Long, second: Proc
     assert job["worker_id"] == of_frozen.worker_id
     await of_frozen.ended_well(stage)
     assert await stage.chunks(await stage.steps(of_frozen.job_id, 1)) == chunks
+
+
+async def test_steps_find_no_secret_of_their_worker(stage: Stage) -> None:
+    canary = f"canary-{secrets.token_hex(12)}"
+    worker = stage.worker(
+        OTHER_SECRET=f"{canary}-environment", ANSFLOW_SECURITY__SECRET_KEY=f"{canary}-settings"
+    )
+    await stage.until_registered(worker)
+    assert is_in_environment(worker.process.pid, f"{canary}-environment")
+    # What it is configured with has left its environment, too.
+    assert not is_in_environment(worker.process.pid, f"{canary}-settings")
+    await nothing_is_found(stage.system, stage.room(), canary)

@@ -1,13 +1,14 @@
 """The ASGI application: its parts, their life and the order of the middleware."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 from fastapi import Depends, FastAPI
-from prometheus_fastapi_instrumentator import Instrumentator
+from prometheus_fastapi_instrumentator import Instrumentator, metrics
 
 from app import __version__, api, health
 from app.auth.authentication import Authenticator
@@ -88,6 +89,14 @@ def create_app(settings: Settings, *, embedded: EmbeddedParts | None = None) -> 
     return app
 
 
+@cache
+def _request_metrics() -> Callable[[metrics.Info], None]:
+    # Once per process: a second application in it counts with the same metrics.
+    made = metrics.default()
+    assert made is not None
+    return made
+
+
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """From the innermost to the outermost: a request passes them upwards from the last line."""
     app.add_middleware(EntityTags)
@@ -96,7 +105,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         should_group_status_codes=False,
         should_instrument_requests_inprogress=False,
         excluded_handlers=["/metrics", "/health.*"],
-    ).instrument(app).expose(
+    ).add(_request_metrics()).instrument(app).expose(
         app, include_in_schema=False, dependencies=[api.Public, Depends(health.sample)]
     )
     app.add_middleware(ErrorBoundary)

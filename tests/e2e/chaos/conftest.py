@@ -10,10 +10,11 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
-from tests.e2e.chaos.stage import VARIABLES, Servers, Stage
+from tests.e2e.chaos.stage import PATIENCE_S, VARIABLES, Servers, Stage
 from tests.e2e.system import System, environment, settings_of
 from tests.services.instance import NotInstalled, free_port
 from tests.services.private import MariaDB, RabbitMQ, Redis
+from workers.execution import work_folder
 
 
 async def _start(stack: contextlib.ExitStack) -> Servers:
@@ -60,11 +61,12 @@ async def running_stage(
         system.spawn(f"scheduler-{number}", "scheduler")
     system.spawn("server", "serve")
     started.other_server.spawn("server", "serve")
-    await asyncio.gather(system.serving(), started.other_server.serving())
+    await asyncio.gather(system.serving(PATIENCE_S), started.other_server.serving(PATIENCE_S))
     yield started
     await asyncio.to_thread(started.other_server.stop)
     await asyncio.to_thread(system.stop)
     shutil.rmtree(started.rooms)
+    shutil.rmtree(work_folder(settings.data.folder, isolates=True).parent)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

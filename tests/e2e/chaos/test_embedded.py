@@ -67,6 +67,7 @@ def small_disk(folder: Path) -> Iterator[bool]:
     yield mounted
     if mounted:
         subprocess.run(["umount", "--lazy", str(work)], check=True)  # noqa: S603, S607
+    shutil.rmtree(work.parent)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

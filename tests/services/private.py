@@ -31,6 +31,7 @@ class MariaDB(Instance):
             "--no-defaults",
             *_run_as_root(),
             f"--datadir={self.folder / 'data'}",
+            f"--tmpdir={self._temporary()}",
             f"--socket={self.folder / 'socket'}",
             f"--pid-file={self.folder / 'pid'}",
             f"--port={self.port}",
@@ -57,7 +58,14 @@ class MariaDB(Instance):
             ]
         except NotInstalled:  # MySQL's server makes its own data folder.
             installer = [find_program("mysqld"), "--no-defaults", "--initialize-insecure"]
-        _run_quietly([*installer, f"--datadir={data}", *_run_as_root()])
+        folders = [f"--datadir={data}", f"--tmpdir={self._temporary()}"]
+        _run_quietly([*installer, *folders, *_run_as_root()])
+
+    def _temporary(self) -> Path:
+        # In a shared one, a server that starts removes the temporary tables of the others.
+        folder = self.folder / "tmp"
+        folder.mkdir(exist_ok=True)
+        return folder
 
 
 class Redis(Instance):

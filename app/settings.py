@@ -91,7 +91,6 @@ class WorkerSettings(BaseModel):
     isolation: Literal["auto", "none"] = Field(
         "auto", description="auto: as root, jobs run as unprivileged accounts"
     )
-    first_uid: int = Field(64000, ge=1000)
     keep_workspaces: bool = False
     max_worker_lost: int = Field(2, ge=0)
     metrics_port: int | None = Field(
@@ -112,8 +111,6 @@ class SchedulerSettings(BaseModel):
 class LogSettings(BaseModel):
     """The log path."""
 
-    flush_s: float = Field(0.1, gt=0)
-    flush_bytes: int = Field(1024 * 1024, ge=4096)
     max_step_bytes: int = Field(256 * 1024 * 1024, ge=4096)
 
 

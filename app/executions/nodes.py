@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, cast
 
 from app.engine.definition import Definition, Retry
@@ -109,11 +108,6 @@ def row_values(
         "annotations": [],
         **values_of(node),
     }
-
-
-def without_reason(node: Node) -> Node:
-    """For comparisons that do not care why."""
-    return replace(node, reason=None)
 
 
 def _retry_of(values: Mapping[str, Any] | None) -> Retry:

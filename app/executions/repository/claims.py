@@ -11,7 +11,7 @@ from app.core.clock import db_now
 from app.core.db import AsyncSession
 from app.core.orm import Id, table_of
 from app.engine.states import JobStatus
-from app.executions.models import Execution, Job, JobAttempt, Step
+from app.executions.models import Execution, Job, Step
 from app.pipelines.models import PipelineVersion
 
 _JOBS = table_of(Job)
@@ -90,11 +90,6 @@ class ClaimRepository:
             "lease_s": lease_s,
         }
         return _rowcount(await self._session.execute(_CLAIM, values)) == 1
-
-    async def held_by(self, token: uuid.UUID) -> Job | None:
-        """The job that this token holds."""
-        statement = select(Job).where(Job.claim_token == token)
-        return (await self._session.execute(statement)).scalar_one_or_none()
 
     async def fence(self, job_id: uuid.UUID, token: uuid.UUID) -> bool:
         """Lock the job if the token still holds it; False: it was replaced."""
@@ -235,13 +230,6 @@ class ClaimRepository:
         """The text of a version (read once per process and version)."""
         statement = select(PipelineVersion).where(PipelineVersion.id == version_id)
         return (await self._session.execute(statement)).scalar_one()
-
-    async def archived(self, job_id: uuid.UUID) -> Sequence[JobAttempt]:
-        """The replaced attempts of a job, oldest first."""
-        statement = (
-            select(JobAttempt).where(JobAttempt.job_id == job_id).order_by(JobAttempt.attempt)
-        )
-        return list((await self._session.execute(statement)).scalars())
 
     async def update_steps(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Change steps; each row has the id as `wanted` and the same columns."""

@@ -7,7 +7,7 @@ dropped; `cancel-in-progress` of a newcomer cancels the holder and those who wai
 import uuid
 
 from app.core.db import AsyncSession, Database
-from app.engine.machine.types import CancelRequested, ExecutionStarted, GateOpened, GateRefused
+from app.engine.machine.types import CancelRequested, ExecutionStarted, GateOpened
 from app.engine.states import TERMINAL_EXECUTION, JobStatus
 from app.executions.interpreter import Locked, apply
 from app.executions.locking import lock
@@ -107,28 +107,6 @@ async def cancel_members(
             for other in sorted(others)
         ],
     )
-
-
-async def refuse(
-    database: Database,
-    *,
-    execution_id: uuid.UUID,
-    job_id: uuid.UUID,
-    attempt: int,
-    reason: str,
-    max_worker_lost: int,
-) -> None:
-    """End a waiting attempt: what it waited for was refused."""
-
-    async def end(session: AsyncSession) -> None:
-        locked = await lock(session, execution_id, max_worker_lost=max_worker_lost)
-        if locked is None:
-            return
-        job = next((job for job in locked.jobs if job.id == job_id), None)
-        if job is not None:
-            await apply(session, locked, GateRefused(key=job.key, attempt=attempt, reason=reason))
-
-    await database.transact(end)
 
 
 async def _admit_next(session: AsyncSession, group_id: uuid.UUID, *, max_worker_lost: int) -> None:

@@ -2,6 +2,7 @@
 
 from app.administration.models import Worker
 from app.artifacts.models import Artifact, CacheEntry, StoredContent, TestCase
+from app.audit.models import AuditEntry
 from app.auth.models import ApiToken, LoginSession, User
 from app.core.orm import Base
 from app.executions.models import (
@@ -22,6 +23,7 @@ from app.projects.models import Member, Project
 __all__ = [
     "ApiToken",
     "Artifact",
+    "AuditEntry",
     "Base",
     "CacheEntry",
     "ConcurrencyGroup",

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.core.clock import new_id
 from app.core.errors import AnsFlowError, PayloadTooLarge
 from app.core.logging import logger
+from app.core.origin import set_origin
 from app.core.problems import respond
 
 log = logger(__name__)
@@ -32,6 +33,7 @@ class RequestContext:
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else new_id().hex
         scope.setdefault("state", {})["request_id"] = request_id
+        set_origin(scope, request_id)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":

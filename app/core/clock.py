@@ -30,6 +30,11 @@ def new_id() -> uuid.UUID:
     return uuid.UUID(int=millis << 80 | 0x7 << 76 | high << 64 | 0x2 << 62 | low)
 
 
+def first_id_at(moment: datetime) -> uuid.UUID:
+    """The least id that `new_id` can make from this moment on."""
+    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80 | 0x7 << 76 | 0x2 << 62)
+
+
 class db_now(FunctionElement[datetime]):  # noqa: N801  reads as a SQL function in statements
     """The database's clock, the only one that is ever compared.
 
@@ -61,6 +66,27 @@ def _sqlite_now(element: db_now, compiler: SQLCompiler, **kwargs: Any) -> str:
     (offset,) = element.clauses
     seconds = compiler.process(offset, **kwargs)
     return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', ({seconds}) || ' seconds') || '000')"
+
+
+class seconds_between(FunctionElement[float]):  # noqa: N801  reads as a SQL function
+    """Seconds from one time to another."""
+
+    type = Float()
+    inherit_cache = True
+    name = "seconds_between"
+
+
+@compiles(seconds_between, "mysql")
+@compiles(seconds_between, "mariadb")
+def _mysql_between(element: seconds_between, compiler: SQLCompiler, **kwargs: Any) -> str:
+    start, end = (compiler.process(each, **kwargs) for each in element.clauses)
+    return f"(TIMESTAMPDIFF(MICROSECOND, {start}, {end}) / 1000000.0)"
+
+
+@compiles(seconds_between, "sqlite")
+def _sqlite_between(element: seconds_between, compiler: SQLCompiler, **kwargs: Any) -> str:
+    start, end = (compiler.process(each, **kwargs) for each in element.clauses)
+    return f"((julianday({end}) - julianday({start})) * 86400.0)"
 
 
 async def sleep_until_cancelled() -> None:

@@ -13,9 +13,11 @@ from app.auth.principals import Principal
 from app.core.dependencies import DatabaseOf, database_of
 from app.executions.errors import PipelineNotFound
 from app.executions.repository.reading import ExecutionRepository
-from app.projects.dependencies import guard
+from app.pipelines.dependencies import PipelineId
+from app.pipelines.service.access import PipelineAccess, pipeline_access
+from app.projects.dependencies import ProjectReference, guard
 from app.projects.rights import Action
-from app.projects.service.access import access
+from app.projects.service.access import Access, access
 from app.settings import Settings
 
 
@@ -74,8 +76,28 @@ async def cancellable_execution(
     return await _execution_for(connection, principal, execution_id, Action.EXECUTION_CANCEL)
 
 
+async def analysed_project(
+    project: ProjectReference, principal: Caller, database: DatabaseOf
+) -> Access:
+    """A project whose executions the caller may see; no transaction stays open."""
+    async with database.read() as session:
+        return await access(session, principal, project=project, action=Action.EXECUTION_READ)
+
+
+async def analysed_pipeline(
+    pipeline_id: PipelineId, principal: Caller, database: DatabaseOf
+) -> PipelineAccess:
+    """A pipeline whose executions the caller may see; no transaction stays open."""
+    async with database.read() as session:
+        return await pipeline_access(
+            session, principal, pipeline_id=pipeline_id, action=Action.EXECUTION_READ
+        )
+
+
 StartablePipeline = Annotated[uuid.UUID, guard(startable_pipeline, Action.EXECUTION_START)]
 StartableExecution = Annotated[uuid.UUID, guard(startable_execution, Action.EXECUTION_START)]
+AnalysedProject = Annotated[Access, guard(analysed_project, Action.EXECUTION_READ)]
+AnalysedPipeline = Annotated[PipelineAccess, guard(analysed_pipeline, Action.EXECUTION_READ)]
 CancellableExecution = Annotated[uuid.UUID, guard(cancellable_execution, Action.EXECUTION_CANCEL)]
 
 

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Float, case, func, select
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy import ColumnElement, case, func, select
 
 from app.auth.principals import Principal
+from app.core.clock import seconds_between
 from app.core.db import ReadSession
 from app.engine.states import TERMINAL_EXECUTION, TERMINAL_JOB, ExecutionStatus
 from app.executions.models import Execution, Job
@@ -21,27 +19,6 @@ from app.realtime.schemas import LastExecution, PipelineStatus, PipelineStatuses
 
 WINDOW = 100
 """How many executions of a pipeline the figures are over."""
-
-
-class seconds_between(FunctionElement[float]):  # noqa: N801  reads as a SQL function
-    """Seconds from one time to another."""
-
-    type = Float()
-    inherit_cache = True
-    name = "seconds_between"
-
-
-@compiles(seconds_between, "mysql")
-@compiles(seconds_between, "mariadb")
-def _mysql(element: seconds_between, compiler: SQLCompiler, **kwargs: Any) -> str:
-    start, end = (compiler.process(each, **kwargs) for each in element.clauses)
-    return f"(TIMESTAMPDIFF(MICROSECOND, {start}, {end}) / 1000000.0)"
-
-
-@compiles(seconds_between, "sqlite")
-def _sqlite(element: seconds_between, compiler: SQLCompiler, **kwargs: Any) -> str:
-    start, end = (compiler.process(each, **kwargs) for each in element.clauses)
-    return f"((julianday({end}) - julianday({start})) * 86400.0)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Executions and jobs over HTTP."""
 
-from app.executions.endpoints import executions, starting
+from app.executions.endpoints import analytics, executions, starting
 
-ROUTERS = (starting.router, executions.router)
+ROUTERS = (starting.router, executions.router, analytics.router)
 
 __all__ = ["ROUTERS"]

@@ -7,6 +7,7 @@ from app.administration.endpoints import router as administration
 from app.artifacts.endpoints import ROUTERS as ARTIFACTS
 from app.auth.dependencies import Public
 from app.auth.endpoints import ROUTERS as AUTH
+from app.credentials.endpoints import ROUTERS as CREDENTIALS
 from app.executions.endpoints import ROUTERS as EXECUTIONS
 from app.logs.endpoints import router as logs
 from app.pipelines.endpoints import ROUTERS as PIPELINES
@@ -22,6 +23,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     realtime,
     *AUTH,
     projects,
+    *CREDENTIALS,
     *PIPELINES,
     *EXECUTIONS,
     logs,

@@ -3,8 +3,9 @@
 from app.administration.models import Worker
 from app.artifacts.models import Artifact, CacheEntry, StoredContent, TestCase
 from app.audit.models import AuditEntry
-from app.auth.models import ApiToken, LoginSession, User
+from app.auth.models import ApiToken, Identity, LoginSession, PasswordLink, User
 from app.core.orm import Base
+from app.credentials.models import Environment
 from app.executions.models import (
     ConcurrencyGroup,
     Execution,
@@ -18,7 +19,7 @@ from app.executions.models import (
 from app.jobs.models import OutboxRow
 from app.logs.models import LogChunk
 from app.pipelines.models import Pipeline, PipelineVersion
-from app.projects.models import Member, Project
+from app.projects.models import Launcher, Member, Project, ProjectTeam, Team, TeamMember
 
 __all__ = [
     "ApiToken",
@@ -27,21 +28,28 @@ __all__ = [
     "Base",
     "CacheEntry",
     "ConcurrencyGroup",
+    "Environment",
     "Execution",
     "ExecutionEvent",
     "GroupMember",
     "IdempotencyKey",
+    "Identity",
     "Job",
     "JobAttempt",
+    "Launcher",
     "LogChunk",
     "LoginSession",
     "Member",
     "OutboxRow",
+    "PasswordLink",
     "Pipeline",
     "PipelineVersion",
     "Project",
+    "ProjectTeam",
     "Step",
     "StoredContent",
+    "Team",
+    "TeamMember",
     "TestCase",
     "User",
     "Worker",

@@ -37,6 +37,8 @@ class Action(StrEnum):
     ARTIFACT_DELETE = "artifact.delete"
     CACHE_READ = "cache.read"
     CACHE_DELETE = "cache.delete"
+    ENVIRONMENT_READ = "environment.read"
+    ENVIRONMENT_WRITE = "environment.write"
 
 
 LEAST: Mapping[Action, Role] = MappingProxyType(
@@ -61,6 +63,8 @@ LEAST: Mapping[Action, Role] = MappingProxyType(
         Action.ARTIFACT_DELETE: Role.DEVELOPER,
         Action.CACHE_READ: Role.REPORTER,
         Action.CACHE_DELETE: Role.DEVELOPER,
+        Action.ENVIRONMENT_READ: Role.REPORTER,
+        Action.ENVIRONMENT_WRITE: Role.MAINTAINER,
     }
 )
 """The least role for each action."""
@@ -88,6 +92,8 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.ARTIFACT_DELETE: "Delete artifacts before they expire",
         Action.CACHE_READ: "List caches",
         Action.CACHE_DELETE: "Delete caches",
+        Action.ENVIRONMENT_READ: "See environments and how they are protected",
+        Action.ENVIRONMENT_WRITE: "Create, change and delete environments",
     }
 )
 

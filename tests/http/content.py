@@ -134,5 +134,7 @@ class Content:
             "token_id": token["id"],
             "number": 1,
         }
+        environment = body(self.root.post(f"{path}/environments", json={"name": "production"}), 201)
+        self.values[caller]["environment_id"] = environment["id"]
         if own is not self.root:
             own.close()

@@ -27,6 +27,7 @@ from app.projects.rights import (
     is_at_least,
 )
 from tests.artifacts.rows import add_test, keep_something
+from tests.credentials.rows import add_environment
 from tests.fixtures.factories import Factory, SignIn
 from tests.logs.conftest import LogFactory
 
@@ -166,7 +167,9 @@ class Content:
         job = await self.logs.job(execution, IMPLICIT_JOB)
         step = await self.logs.step(job)
         artifact_id, cache_id = await keep_something(self.logs.database, project.id, job)
+        environment = await add_environment(self.logs.database, project.id)
         self.values = {
+            "environment_id": environment.id,
             "artifact_id": artifact_id,
             "cache_id": cache_id,
             "test": (await add_test(self.logs.database, execution, job)).hex(),

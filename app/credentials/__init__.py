@@ -1,0 +1,1 @@
+"""Environments, variables, secrets and credentials of projects."""

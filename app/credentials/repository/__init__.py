@@ -1,0 +1,1 @@
+"""Statements about environments and what belongs to them."""

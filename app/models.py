@@ -4,6 +4,7 @@ from app.administration.models import Worker
 from app.artifacts.models import Artifact, CacheEntry, StoredContent, TestCase
 from app.audit.models import AuditEntry
 from app.auth.models import ApiToken, Identity, LoginSession, PasswordLink, User
+from app.configuration.models import ChangedSetting
 from app.core.orm import Base
 from app.credentials.models import Environment
 from app.executions.models import (
@@ -27,6 +28,7 @@ __all__ = [
     "AuditEntry",
     "Base",
     "CacheEntry",
+    "ChangedSetting",
     "ConcurrencyGroup",
     "Environment",
     "Execution",

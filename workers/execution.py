@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from app.core.db import Database
 from app.core.logging import logger
+from app.executions.continuing import Continuation
 from app.executions.service.claim import Claimed
 from app.settings import Settings
 from workers.executors.base import Executor
@@ -48,13 +49,20 @@ def job_execution(
     )
     storage_of = open_storages(settings, database)
 
-    async def execute(claimed: Claimed, signal: CancelSignal) -> None:
-        holder = ClaimHolder(database, claimed, max_worker_lost=settings.worker.max_worker_lost)
+    async def execute(
+        claimed: Claimed, signal: CancelSignal, continuation: Continuation
+    ) -> Claimed | None:
+        holder = ClaimHolder(
+            database,
+            claimed,
+            max_worker_lost=settings.worker.max_worker_lost,
+            continuation=continuation,
+        )
         holder.offset = clock_offset()
         assignment = assignment_of(
             claimed, secrets=secrets, keep_workspace=settings.worker.keep_workspaces
         )
-        assignment = replace(assignment, storage=storage_of(claimed))
+        assignment = replace(assignment, storage=await storage_of(claimed))
         try:
             await run_job(
                 assignment,
@@ -66,6 +74,7 @@ def job_execution(
             )
         except Replaced:
             log.warning("job_replaced", job_id=str(claimed.job_id), attempt=claimed.attempt)
+        return holder.next
 
     return execute
 

@@ -71,6 +71,17 @@ class PooledWorker(Worker):
         """The queues that are consumed, without prefix."""
         return {name.removeprefix(self._prefix) for name in self.consumers}
 
+    def has_room(self, queue: str, running: int) -> bool:
+        """Whether a thread is idle and nothing of this queue's priority waits for one.
+
+        While a thread is idle RabbitMQ has sent everything there is: then a job may be begun
+        without a message, and passes nobody. Parameters: `running` jobs occupy threads.
+        """
+        pool = self.pools.get(base_of(queue))
+        if pool is None or not self._accepts or queue not in self.consumed:
+            return False
+        return running < pool.threads and pool.waiting.empty()
+
     def close_consumers(self, *, timeout_s: float = 10.0) -> None:
         """Take no more messages; RabbitMQ gives those that no thread has begun to others."""
         self._accepts = False

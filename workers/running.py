@@ -18,6 +18,7 @@ from app.core.db import Database
 from app.core.errors import Unavailable
 from app.core.logging import logger
 from app.events import Message as EventMessage
+from app.executions.continuing import Continuation
 from app.executions.service.claim import Claimed, claim
 from app.executions.service.leases import Renewal, renew
 from app.jobs.catalog import RunJob
@@ -29,8 +30,10 @@ UNRENEWED_LIMIT_S = 300.0
 """After this long without a renewal, a job with an environment or a concurrency group is killed:
 somebody else may be let in."""
 
-Execute = Callable[[Claimed, CancelSignal], Awaitable[None]]
-"""Runs a claimed job to its end and stores the result; returns when no process of it is left."""
+Execute = Callable[[Claimed, CancelSignal, Continuation], Awaitable[Claimed | None]]
+"""Runs a claimed job to its end and stores the result; returns when no process of it is left.
+
+What it returns is a job that its end has made ready and that was claimed with the continuation."""
 
 
 class NotBegun(Exception):
@@ -80,6 +83,8 @@ class RunningJobs:
         self._idle = asyncio.Event()
         self._idle.set()
         self.is_draining = False
+        self.accepts: Callable[[str, int], bool] = lambda _queue, _running: False
+        """Whether a job of this queue may be begun without a message while so many are at work."""
         self.clock_offset = timedelta()
         """The database's clock minus this host's, as of the last renewal."""
 
@@ -123,14 +128,25 @@ class RunningJobs:
         raise NotBegun
 
     async def _run(self, claimed: Claimed) -> None:
-        running = self._running[claimed.token] = Running(claimed)
-        running.cancel(claimed.cancel_level)
-        if self.is_draining:
-            running.signal.hand_back()
-        try:
-            await self._execute(claimed, running.signal)
-        finally:
-            del self._running[claimed.token]
+        following: Claimed | None = claimed
+        while following is not None:
+            claimed, following = following, None
+            running = self._running[claimed.token] = Running(claimed)
+            running.cancel(claimed.cancel_level)
+            if self.is_draining:
+                running.signal.hand_back()
+            try:
+                following = await self._execute(claimed, running.signal, self._continuation())
+            finally:
+                del self._running[claimed.token]
+
+    def _continuation(self) -> Continuation:
+        return Continuation(
+            token=new_id(),
+            worker_id=self._worker_id,
+            lease_s=self._lease_s,
+            accepts=lambda queue: not self.is_draining and self.accepts(queue, self._claiming),
+        )
 
     async def renew_forever(self) -> None:
         """Renew the leases of all running jobs, until cancelled."""

@@ -60,9 +60,9 @@ def events_of(
 
 
 async def record(
-    session: AsyncSession, execution: Execution, events: Sequence[Change], *, cause: str
+    session: AsyncSession, execution: Execution, events: Sequence[Change], *, causes: Sequence[str]
 ) -> None:
-    """Append events to the history and publish them after the commit."""
+    """Append events to the history, each with its cause; publish them after the commit."""
     rows = [
         {
             "seq": event.seq,
@@ -72,7 +72,7 @@ async def record(
             "data": event.data(),
             "at": event.at,
         }
-        for event in events
+        for event, cause in zip(events, causes, strict=True)
     ]
     await MovingRepository(session).append_events(execution.id, rows)
     count_ended(session, events)

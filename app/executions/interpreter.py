@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from app.core.clock import db_now, new_id
 from app.core.db import AsyncSession
 from app.engine.machine import advance
 from app.engine.machine.types import (
@@ -19,18 +18,30 @@ from app.engine.machine.types import (
     Dispatch,
     Event,
     JobClaimed,
+    JobFinished,
     Node,
     OpenGate,
     ReleaseGroup,
+    Snapshot,
     StopJob,
 )
-from app.engine.states import TERMINAL_EXECUTION, TERMINAL_JOB, ExecutionStatus, JobStatus
+from app.engine.states import TERMINAL_EXECUTION
 from app.events import CancelWanted, publish_after_commit
+from app.executions.changes import (
+    archived_row,
+    changed_values,
+    dispatches,
+    leaves_worker,
+    new_row,
+    stand_in,
+    status_values,
+)
+from app.executions.continuing import Continuation, Taken, take
 from app.executions.groups import ask_gates, release_groups
 from app.executions.history import events_of, record
-from app.executions.measuring import measure_jobs, measure_wait
+from app.executions.measuring import measure_jobs, measure_no_wait, measure_wait
 from app.executions.models import Execution, Job
-from app.executions.nodes import row_values, snapshot_of, values_of
+from app.executions.nodes import snapshot_of
 from app.executions.repository.moving import MovingRepository
 from app.jobs.catalog import RunJob
 from app.jobs.outbox import Queued, enqueue_all
@@ -60,128 +71,120 @@ async def apply(session: AsyncSession, locked: Locked, event: Event) -> Decision
 
     Returns the decision; when it changed nothing, nothing was written.
     """
-    snapshot = snapshot_of(
+    snapshot = _snapshot(locked)
+    decision = advance(snapshot, event, now=locked.now)
+    if decision.snapshot is not snapshot:
+        await _write(session, locked, snapshot, decision, cause=type(event).__name__)
+    return decision
+
+
+async def apply_end(
+    session: AsyncSession,
+    locked: Locked,
+    event: JobFinished,
+    *,
+    continuation: Continuation | None,
+    steps_ended: bool,
+) -> tuple[Snapshot, Taken | None]:
+    """As `apply`, for the end of an attempt by its worker, which may go on with the next job.
+
+    Parameters: `steps_ended` says that the worker has written the end of every step.
+    Returns the snapshot after it, and what was claimed with `continuation`.
+    """
+    snapshot = _snapshot(locked)
+    decision, taken = advance(snapshot, event, now=locked.now), None
+    if decision.snapshot is snapshot:
+        return snapshot, None
+    if continuation is not None:
+        decision, taken = take(
+            locked.execution, decision, locked.by_key, continuation, now=locked.now
+        )
+    cause = type(event).__name__
+    await _write(
+        session, locked, snapshot, decision, cause=cause, taken=taken, steps_ended=steps_ended
+    )
+    return decision.snapshot, taken
+
+
+def _snapshot(locked: Locked) -> Snapshot:
+    return snapshot_of(
         locked.execution,
         locked.jobs,
         contexts=locked.contexts,
         files=locked.files,
         max_worker_lost=locked.max_worker_lost,
     )
-    decision = advance(snapshot, event, now=locked.now)
-    if decision.snapshot is snapshot:
-        return decision
-    old = {node.key: node for node in snapshot.nodes}
-    await _write_nodes(session, locked, old, decision)
-    await _write_execution(session, locked, decision, cause=type(event).__name__)
+
+
+async def _write(
+    session: AsyncSession,
+    locked: Locked,
+    before: Snapshot,
+    decision: Decision,
+    *,
+    cause: str,
+    taken: Taken | None = None,
+    steps_ended: bool = False,
+) -> None:
+    old = {node.key: node for node in before.nodes}
+    await _write_nodes(session, locked, old, decision, taken=taken, steps_ended=steps_ended)
+    await _write_execution(session, locked, decision, cause=cause, taken=taken)
     await do_commands(session, locked.execution, locked.by_key, decision, now=locked.now)
-    return decision
 
 
 async def _write_nodes(
-    session: AsyncSession, locked: Locked, old: Mapping[str, Node], decision: Decision
+    session: AsyncSession,
+    locked: Locked,
+    old: Mapping[str, Node],
+    decision: Decision,
+    *,
+    taken: Taken | None,
+    steps_ended: bool,
 ) -> None:
     repository = MovingRepository(session)
     created: list[dict[str, Any]] = []
     ended: list[uuid.UUID] = []
     archived: list[dict[str, Any]] = []
-    dispatched = dispatches(decision)
+    dispatched = dispatches(decision) | _dispatch_of(taken)
     position = max((job.position for job in locked.jobs), default=-1)
     for node in decision.snapshot.nodes:
-        before = old.get(node.key)
+        before, dispatch = old.get(node.key), dispatched.get(node.key)
         if before is None:
             position += 1
-            due = dispatched.get(node.key)
-            created.append(new_row(locked.execution, node, position, due, now=locked.now))
+            created.append(new_row(locked.execution, node, position, dispatch, now=locked.now))
         elif node is not before and node != before:
             job = locked.by_key[node.key]
             if node.attempt != before.attempt:
-                archived.append(_archived(job, now=locked.now))
-            if job.started_at is not None and _leaves_worker(before, node):
+                archived.append(archived_row(job, now=locked.now))
+            if job.started_at is not None and leaves_worker(before, node):
                 ended.append(job.id)
-            await repository.update_job(
-                job.id, _changed_values(locked.execution, before, node, dispatched.get(node.key))
-            )
+            values = changed_values(locked.execution, before, node, dispatch, now=locked.now)
+            claim = _claim_of(taken, node.key)
+            await repository.update_job(job.id, {**values, **claim})
     await repository.archive(archived)
     await repository.insert_jobs(created)
-    if ended:
+    if ended and not steps_ended:
         await repository.end_open_steps(
             ended, status="cancelled", reason="the attempt ended before this step did"
         )
     locked.by_key |= {row["key"]: stand_in(row) for row in created}
 
 
-def dispatches(decision: Decision) -> dict[str, Dispatch]:
-    """The dispatches of a decision by key."""
-    return {one.key: one for one in decision.commands if isinstance(one, Dispatch)}
+def _dispatch_of(taken: Taken | None) -> dict[str, Dispatch]:
+    return {} if taken is None else {taken.dispatch.key: taken.dispatch}
 
 
-def stand_in(row: Mapping[str, Any]) -> Job:
-    """A row that was just inserted in bulk, as far as commands need it."""
-    return Job(id=row["id"], key=row["key"], attempt=row["attempt"], claim_token=None)
-
-
-def new_row(
-    execution: Execution, node: Node, position: int, dispatch: Dispatch | None, *, now: datetime
-) -> dict[str, Any]:
-    """The row of a new node; queued ones have their queue. `now` is the database's time."""
-    values = row_values(node, job_id=new_id(), execution_id=execution.id, position=position)
-    queue = None
-    if dispatch is not None:
-        queue = queue_for(execution.priority, node.labels)
-    return {
-        **values,
-        "queue": queue,
-        "queued_at": now if dispatch is not None else None,
-        "sweep_after": now if dispatch is not None else None,
-        "finished_at": now if node.status in TERMINAL_JOB else None,
-    }
-
-
-def _leaves_worker(before: Node, node: Node) -> bool:
-    held = before.status in (JobStatus.RUNNING, JobStatus.CANCELLING)
-    return held and node.status not in (JobStatus.RUNNING, JobStatus.CANCELLING)
-
-
-def _changed_values(
-    execution: Execution, before: Node, node: Node, dispatch: Dispatch | None
-) -> dict[str, Any]:
-    was, now = values_of(before), values_of(node)
-    values = {name: value for name, value in now.items() if value != was[name]}
-    if _leaves_worker(before, node):
-        values |= {"claim_token": None, "lease_until": None}
-    if node.attempt != before.attempt:
-        values |= {"started_at": None, "finished_at": None, "worker_id": None, "cancel_level": 0}
-        values |= {"claim_token": None, "lease_until": None, "annotations": []}
-    if dispatch is not None:
-        values |= {
-            "queue": queue_for(execution.priority, node.labels),
-            "queued_at": db_now(),
-            "sweep_after": db_now(),
-        }
-    if node.status in TERMINAL_JOB and before.status not in TERMINAL_JOB:
-        values["finished_at"] = db_now()
-    if node.kind != "job" and node.status == JobStatus.RUNNING != before.status:
-        values["started_at"] = db_now()
-    return values
-
-
-def _archived(job: Job, *, now: datetime) -> dict[str, Any]:
-    # An attempt that did not end by itself ends as it is replaced.
-    replaced_at = None if job.started_at is None else now
-    return {
-        "job_id": job.id,
-        "attempt": job.attempt,
-        "status": str(job.status),
-        "reason": job.reason,
-        "outputs": job.outputs,
-        "worker_id": job.worker_id,
-        "started_at": job.started_at,
-        "finished_at": job.finished_at or replaced_at,
-    }
+def _claim_of(taken: Taken | None, key: str) -> Mapping[str, Any]:
+    return taken.values if taken is not None and taken.dispatch.key == key else {}
 
 
 async def _write_execution(
-    session: AsyncSession, locked: Locked, decision: Decision, *, cause: str
+    session: AsyncSession,
+    locked: Locked,
+    decision: Decision,
+    *,
+    cause: str,
+    taken: Taken | None = None,
 ) -> None:
     execution, after = locked.execution, decision.snapshot
     names = {
@@ -190,26 +193,19 @@ async def _write_execution(
     events = events_of(execution, decision.transitions, names)
     values: dict[str, Any] = {"seq": execution.seq + len(events)}
     if after.status != execution.status:
-        values |= _status_values(execution, after.status)
+        values |= status_values(execution, after.status, now=locked.now)
     if after.reason != execution.reason:
         values["reason"] = after.reason and after.reason[:2000]
     if after.cancel_requested != execution.cancel_requested:
         values["cancel_requested"] = after.cancel_requested
-    await record(session, execution, events, cause=cause)
+    own = len(events) if taken is None else taken.since
+    causes = [cause] * own + [JobClaimed.__name__] * (len(events) - own)
+    await record(session, execution, events, causes=causes)
+    if taken is not None:
+        measure_no_wait(session)
     measure_jobs(session, locked.by_key, events, now=locked.now)
     await MovingRepository(session).update_execution(execution.id, values)
     execution.seq = values["seq"]
-
-
-def _status_values(execution: Execution, status: ExecutionStatus) -> dict[str, Any]:
-    values: dict[str, Any] = {"status": status}
-    if status == ExecutionStatus.RUNNING and execution.started_at is None:
-        values["started_at"] = db_now()
-    if status in TERMINAL_EXECUTION:
-        values["finished_at"] = db_now()
-    elif execution.status in TERMINAL_EXECUTION:
-        values["finished_at"] = None
-    return values
 
 
 async def apply_claim(session: AsyncSession, locked: Locked, event: JobClaimed) -> None:
@@ -217,14 +213,7 @@ async def apply_claim(session: AsyncSession, locked: Locked, event: JobClaimed) 
 
     The row of the job is written by the claim itself (compare-and-set).
     """
-    snapshot = snapshot_of(
-        locked.execution,
-        locked.jobs,
-        contexts=locked.contexts,
-        files=locked.files,
-        max_worker_lost=locked.max_worker_lost,
-    )
-    decision = advance(snapshot, event, now=locked.now)
+    decision = advance(_snapshot(locked), event, now=locked.now)
     measure_wait(session, locked.by_key[event.key], now=locked.now)
     await _write_execution(session, locked, decision, cause=type(event).__name__)
 

@@ -39,5 +39,10 @@ def measure_wait(session: AsyncSession, job: Job, *, now: datetime) -> None:
         after_commit(session, partial(metrics.job_wait.observe, _seconds(job.queued_at, now)))
 
 
+def measure_no_wait(session: AsyncSession) -> None:
+    """Measure that a job was claimed as it became ready."""
+    after_commit(session, partial(metrics.job_wait.observe, 0.0))
+
+
 def _seconds(since: datetime, now: datetime) -> float:
     return max(0.0, (now - since).total_seconds())

@@ -110,19 +110,21 @@ async def bulk() -> AsyncIterator[Figure]:
 
 
 async def _timed(system: System, pipeline_id: str) -> float:
-    """Trigger to finished through the API, in seconds."""
+    """Trigger to finished as the API tells it, in seconds: everything runs on this host's clock.
+
+    Asking all the time would measure how well the server shares its cores with who asks.
+    """
     async with system.client() as client:
-        started = time.perf_counter()
+        started = time.time()
         answer = await client.post(f"/pipelines/{pipeline_id}/executions", json={})
         path = f"/executions/{answer.json()['id']}"
         while True:
             detail: dict[str, Any] = (await client.get(path)).json()
             if detail["finished_at"] is not None:
                 break
-            await asyncio.sleep(0.001)
-        took = time.perf_counter() - started
+            await asyncio.sleep(0.05)
     assert detail["status"] == "success", detail
-    return took
+    return _at(detail["finished_at"]).timestamp() - started
 
 
 def _script(folder: Path) -> Path:

@@ -9,11 +9,12 @@ from sqlalchemy import delete, select
 from app.core.clock import new_id
 from app.core.db import Database
 from app.engine.states import JobStatus
+from app.executions.continuing import Continuation
 from app.executions.models import Execution, ExecutionEvent, Job
 from app.executions.service import gates
 from app.executions.service.cancel import cancel_execution
 from app.executions.service.claim import Claimed, claim
-from app.executions.service.finish import finish
+from app.executions.service.finish import Finished, finish
 from app.executions.service.start import Trigger, start_execution
 from app.jobs.catalog import CancelExecution, PassGate, ReleaseGroups
 from app.jobs.models import OutboxRow
@@ -70,6 +71,11 @@ class Driver:
         async with self.database.read() as session:
             return list((await session.execute(statement)).scalars())
 
+    async def forget_messages(self) -> None:
+        """Empty the outbox: they have been sent."""
+        async with self.database.session() as session:
+            await session.execute(delete(OutboxRow))
+
     async def claim(
         self, execution_id: uuid.UUID, key: str, *, lease_s: float = 60.0
     ) -> Claimed | None:
@@ -93,6 +99,18 @@ class Driver:
         reason: str | None = None,
     ) -> bool:
         """End a claim."""
+        return (await self.end(claimed, status, outputs=outputs, reason=reason)).held
+
+    async def end(
+        self,
+        claimed: Claimed,
+        status: JobStatus = JobStatus.SUCCESS,
+        *,
+        outputs: Mapping[str, str] | None = None,
+        reason: str | None = None,
+        continuation: Continuation | None = None,
+    ) -> Finished:
+        """End a claim, perhaps going on with the next job."""
         return await finish(
             self.database,
             execution_id=claimed.execution_id,
@@ -107,6 +125,7 @@ class Driver:
             annotations=(),
             steps=(),
             max_worker_lost=2,
+            continuation=continuation,
         )
 
     async def run(

@@ -49,7 +49,7 @@ async def end(app: FastAPI, execution: Execution, status: ExecutionStatus) -> No
             number=row.number,
             status=status,
         )
-        await record(session, row, [event], cause="test")
+        await record(session, row, [event], causes=["test"])
         row.seq += 1
 
 

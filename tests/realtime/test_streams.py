@@ -195,7 +195,7 @@ async def test_the_end_of_an_execution_reaches_whoever_started_it(
             number=row.number,
             status=row.status,
         )
-        await record(session, row, [event], cause="test")
+        await record(session, row, [event], causes=["test"])
     notice = await client.next("user.notified")
     assert notice["data"]["kind"] == "execution.finished"
     assert notice["data"]["execution_id"] == str(tale.execution.id)

@@ -10,7 +10,8 @@ from pathlib import Path
 from app.core.clock import new_id
 from app.core.db import Database
 from app.core.errors import Unavailable as DatabaseAway
-from app.engine.states import StepStatus
+from app.engine.states import TERMINAL_STEP, StepStatus
+from app.executions.continuing import Continuation
 from app.executions.service.claim import Claimed
 from app.executions.service.finish import declare_lost, finish, hand_back
 from app.executions.service.steps import StepRow, change_steps
@@ -58,15 +59,26 @@ class ClaimHolder:
     """Reporter and log store of one claim.
 
     Parameters: `offset` is the database's clock minus this host's, as the last lease renewal
-    measured it: step times are corrected by it.
+    measured it: step times are corrected by it. `continuation` lets the end of this job claim one
+    that it makes ready, which `next` is then.
     """
 
-    def __init__(self, database: Database, claimed: Claimed, *, max_worker_lost: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        claimed: Claimed,
+        *,
+        max_worker_lost: int,
+        continuation: Continuation | None = None,
+    ) -> None:
         self._database = database
         self._claimed = claimed
         self._max_worker_lost = max_worker_lost
+        self._continuation = continuation
+        self.next: Claimed | None = None
         self._steps = {(index, 1): step_id for index, step_id in claimed.steps.items()}
         self._stored = set(self._steps)
+        self._open = set(self._steps)
         self._inserting = asyncio.Lock()
         self._most_chunks = 0
         self.offset = timedelta()
@@ -124,7 +136,8 @@ class ClaimHolder:
                 token=claimed.token,
                 max_worker_lost=self._max_worker_lost,
             )
-        return await finish(
+        rows = [self._row(update) for update in updates]
+        finished = await finish(
             self._database,
             execution_id=claimed.execution_id,
             job_id=claimed.job_id,
@@ -136,10 +149,14 @@ class ClaimHolder:
             outputs=result.outputs,
             environment_url=result.environment_url,
             annotations=[asdict(annotation) for annotation in result.annotations],
-            steps=[self._row(update) for update in updates],
+            steps=rows,
             max_worker_lost=self._max_worker_lost,
             merge_logs=self._most_chunks >= MERGE_FROM,
+            steps_ended=not self._open,
+            continuation=self._continuation,
         )
+        self.next = finished.claimed
+        return finished.held
 
     async def write(self, chunks: Sequence[Chunk]) -> None:
         """See `LogStore.write`."""
@@ -190,6 +207,10 @@ class ClaimHolder:
 
     def _row(self, update: StepUpdate) -> StepRow:
         key = (update.index, update.attempt)
+        if update.status in TERMINAL_STEP:
+            self._open.discard(key)
+        else:
+            self._open.add(key)
         steps = self._claimed.job.steps
         ended = update.finished_at is not None
         return StepRow(

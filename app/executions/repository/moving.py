@@ -3,9 +3,10 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, insert, select, update
+from sqlalchemy import Select, Table, Update, bindparam, insert, select, update
 
 from app.core.clock import db_now
 from app.core.db import AsyncSession
@@ -30,7 +31,17 @@ _LOCK_OF_JOB = (
     )
     .with_for_update()
 )
+_INSERT_JOBS = insert(_JOBS)
+_INSERT_ATTEMPTS = insert(_ATTEMPTS)
+_INSERT_EVENTS = insert(_EVENTS)
+_INSERT_STEPS = insert(_STEPS)
 _JOBS_OF = select(Job).where(Job.execution_id == _WANTED).order_by(Job.position)
+
+
+@cache
+def _update_of(table: Table, columns: tuple[str, ...]) -> Update:
+    values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in columns}
+    return update(table).where(table.c.id == _WANTED).values(values)
 
 
 class MovingRepository:
@@ -67,22 +78,24 @@ class MovingRepository:
     async def insert_jobs(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """New jobs, one statement."""
         if rows:
-            await self._session.execute(insert(_JOBS), list(rows))
+            await self._session.execute(_INSERT_JOBS, list(rows))
 
     async def update_job(self, job_id: uuid.UUID, values: Mapping[str, Any]) -> None:
         """Change one job of a locked execution."""
-        await self._session.execute(update(_JOBS).where(_JOBS.c.id == job_id).values(**values))
+        await self._update(_JOBS, job_id, values)
 
     async def update_execution(self, execution_id: uuid.UUID, values: Mapping[str, Any]) -> None:
         """Change a locked execution."""
-        await self._session.execute(
-            update(_EXECUTIONS).where(_EXECUTIONS.c.id == execution_id).values(**values)
-        )
+        await self._update(_EXECUTIONS, execution_id, values)
+
+    async def _update(self, table: Table, row_id: uuid.UUID, values: Mapping[str, Any]) -> None:
+        bound = {f"new_{name}": value for name, value in values.items()}
+        await self._session.execute(_update_of(table, tuple(values)), {"wanted": row_id, **bound})
 
     async def archive(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep attempts that are about to be replaced."""
         if rows:
-            await self._session.execute(insert(_ATTEMPTS), list(rows))
+            await self._session.execute(_INSERT_ATTEMPTS, list(rows))
 
     async def append_events(
         self, execution_id: uuid.UUID, rows: Sequence[Mapping[str, Any]]
@@ -90,12 +103,12 @@ class MovingRepository:
         """Append to the history; `seq` is given by the caller, who holds the lock."""
         if rows:
             values = [{"execution_id": execution_id, **row} for row in rows]
-            await self._session.execute(insert(_EVENTS), values)
+            await self._session.execute(_INSERT_EVENTS, values)
 
     async def insert_steps(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """The steps of a claimed attempt, one statement."""
         if rows:
-            await self._session.execute(insert(_STEPS), list(rows))
+            await self._session.execute(_INSERT_STEPS, list(rows))
 
     async def end_open_steps(
         self, job_ids: Sequence[uuid.UUID], *, status: str, reason: str

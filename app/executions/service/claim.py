@@ -87,7 +87,8 @@ async def claim(
         if job.claim_token == token and job.attempt == attempt:
             steps = {step.index: step.id for step in await claims.steps(job_id, attempt)}
             locked = await _partial(session, execution, job, now)
-            return _claimed(locked, token, steps, cancel_level=job.cancel_level)
+            snapshot = partial_snapshot(locked)
+            return claimed_of(locked, snapshot, job, token, steps, cancel_level=job.cancel_level)
         if job.status != "queued" or job.attempt != attempt:
             return None
         won = await claims.claim(
@@ -96,9 +97,9 @@ async def claim(
         if not won:
             return None
         locked = await _partial(session, execution, job, now)
-        steps = await _insert_steps(session, locked)
+        steps = await insert_steps(session, locked, job, attempt)
         await apply_claim(session, locked, JobClaimed(key=job.key, attempt=attempt))
-        return _claimed(locked, token, steps, cancel_level=0)
+        return claimed_of(locked, partial_snapshot(locked), job, token, steps, cancel_level=0)
 
     return await database.transact(take)
 
@@ -118,8 +119,21 @@ async def _partial(
         inner = next(one for one in needed if one.key == scope)
 
 
-async def _insert_steps(session: AsyncSession, locked: Locked) -> dict[int, uuid.UUID]:
-    job = locked.jobs[-1]
+def partial_snapshot(locked: Locked) -> Snapshot:
+    """What is enough of an execution to know the contexts of one job."""
+    return snapshot_of(
+        locked.execution,
+        locked.jobs,
+        contexts=locked.contexts,
+        files=locked.files,
+        max_worker_lost=0,
+    )
+
+
+async def insert_steps(
+    session: AsyncSession, locked: Locked, job: JobRow, attempt: int
+) -> dict[int, uuid.UUID]:
+    """Write the steps of a claimed attempt; their ids by index."""
     definition = locked.files[tuple(job.path)].jobs[job.job_id]
     steps = {step.index: new_id() for step in definition.steps}
     rows: list[dict[str, Any]] = [
@@ -127,7 +141,7 @@ async def _insert_steps(session: AsyncSession, locked: Locked) -> dict[int, uuid
             "id": steps[step.index],
             "execution_id": job.execution_id,
             "job_id": job.id,
-            "attempt": job.attempt,
+            "attempt": attempt,
             "index": step.index,
             "try_number": 1,
             "step_id": step.id,
@@ -151,35 +165,40 @@ def step_name(step: Step) -> str:
     return f"Run {lines[0]}" if lines else "Run"
 
 
-def _claimed(
-    locked: Locked, token: uuid.UUID, steps: Mapping[int, uuid.UUID], *, cancel_level: int
+def claimed_of(
+    locked: Locked,
+    snapshot: Snapshot,
+    job: JobRow,
+    token: uuid.UUID,
+    steps: Mapping[int, uuid.UUID],
+    *,
+    cancel_level: int,
 ) -> Claimed:
-    execution, job = locked.execution, locked.jobs[-1]
+    """What the holder of a claim gets; `snapshot` has the job as it was claimed."""
+    execution = locked.execution
     definition = locked.files[tuple(job.path)]
-    snapshot: Snapshot = snapshot_of(
-        execution, locked.jobs, contexts=locked.contexts, files=locked.files, max_worker_lost=0
-    )
+    node = next(node for node in snapshot.nodes if node.key == job.key)
     return Claimed(
         execution_id=execution.id,
         project_id=execution.project_id,
         pipeline_id=execution.pipeline_id,
         user_id=execution.triggered_by,
         job_id=job.id,
-        attempt=job.attempt,
+        attempt=node.attempt,
         token=token,
-        key=job.key,
-        name=job.name,
+        key=node.key,
+        name=node.name,
         number=execution.number,
         definition=definition,
-        job=definition.jobs[job.job_id],
-        contexts=job_contexts(snapshot, node_of(job)),
-        timeout_s=job.timeout_s,
-        environment=job.environment,
+        job=definition.jobs[node.job_id],
+        contexts=job_contexts(snapshot, node),
+        timeout_s=node.timeout_s,
+        environment=node.environment,
         workdir=execution.workdir,
         cancel_level=cancel_level,
-        has_group=job.concurrency_group is not None or execution.concurrency_group is not None,
+        has_group=node.concurrency_group is not None or execution.concurrency_group is not None,
         steps=steps,
-        calls=_calls(snapshot, node_of(job)),
+        calls=_calls(snapshot, node),
     )
 
 

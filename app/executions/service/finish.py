@@ -2,18 +2,33 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.core.db import AsyncSession, Database
 from app.engine.machine.types import Event, HandedBack, JobFinished, WorkerLost
 from app.engine.states import JobStatus
-from app.executions.interpreter import apply
+from app.executions.continuing import Continuation
+from app.executions.interpreter import Locked, apply, apply_end
 from app.executions.locking import lock
 from app.executions.repository.claims import ClaimRepository
 from app.executions.repository.moving import MovingRepository
+from app.executions.service.claim import (
+    Claimed,
+    claimed_of,
+    insert_steps,
+    partial_snapshot,
+)
 from app.executions.service.steps import StepRow, write_steps
 from app.jobs.catalog import MergeLogs
 from app.jobs.outbox import Queued, enqueue_all
+
+
+class Finished(NamedTuple):
+    """`held` False: the token no longer holds the job, nothing was written. `claimed` is the job
+    that the worker goes on with."""
+
+    held: bool
+    claimed: Claimed | None = None
 
 
 async def finish(
@@ -32,13 +47,19 @@ async def finish(
     steps: Sequence[StepRow],
     max_worker_lost: int,
     merge_logs: bool = False,
-) -> bool:
+    steps_ended: bool = False,
+    continuation: Continuation | None = None,
+) -> Finished:
     """End a claimed attempt with its last step states, in one transaction.
 
-    Parameters: `merge_logs` says that its logs are in so many small chunks that merging pays.
+    Parameters: `merge_logs` says that its logs are in so many small chunks that merging pays;
+    `steps_ended` that with `steps` no step is left open; `continuation` claims a job that becomes
+    ready by this end, in the same transaction.
 
-    Returns False when the token no longer holds the job: nothing was written. Calling again
-    after an unknown outcome answers True if the first call took effect.
+    Calling again with the same tokens after an unknown outcome answers the same.
+    Cost: lock the execution, its jobs, the steps, the job, the events, the execution; one more
+    for each job that becomes ready and one for the messages, or the steps of the job that is
+    claimed; one commit.
     Raises: Unavailable when the database is away.
     """
     event = JobFinished(
@@ -50,23 +71,49 @@ async def finish(
         environment_url=environment_url,
     )
 
-    async def end(session: AsyncSession) -> bool:
+    async def end(session: AsyncSession) -> Finished:
         locked = await lock(session, execution_id, max_worker_lost=max_worker_lost)
         if locked is None:
-            return False
+            return Finished(False)
         job = locked.by_key[key]
         if job.claim_token != token:
-            return job.attempt == attempt and job.status == status
+            if job.attempt != attempt or job.status != status:
+                return Finished(False)
+            return Finished(True, await _claimed_before(session, locked, continuation))
         await write_steps(session, steps)
         if annotations:
             await MovingRepository(session).update_job(job_id, {"annotations": list(annotations)})
-        await apply(session, locked, event)
+        snapshot, taken = await apply_end(
+            session, locked, event, continuation=continuation, steps_ended=steps_ended
+        )
         if merge_logs:
             message = MergeLogs(job_id=job_id, attempt=attempt)
             await enqueue_all(session, [Queued(message)])
-        return True
+        if taken is None or continuation is None:
+            return Finished(True)
+        row = locked.by_key[taken.dispatch.key]
+        opened = await insert_steps(session, locked, row, taken.dispatch.attempt)
+        token_of_next = continuation.token
+        return Finished(
+            True, claimed_of(locked, snapshot, row, token_of_next, opened, cancel_level=0)
+        )
 
     return await database.transact(end)
+
+
+async def _claimed_before(
+    session: AsyncSession, locked: Locked, continuation: Continuation | None
+) -> Claimed | None:
+    """What an earlier call with an unknown outcome has claimed."""
+    token = None if continuation is None else continuation.token
+    job = next((job for job in locked.jobs if token and job.claim_token == token), None)
+    if job is None or token is None:
+        return None
+    steps = {
+        step.index: step.id for step in await ClaimRepository(session).steps(job.id, job.attempt)
+    }
+    snapshot = partial_snapshot(locked)
+    return claimed_of(locked, snapshot, job, token, steps, cancel_level=job.cancel_level)
 
 
 async def hand_back(

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from app.audit.recording import fields_of
+from app.auth.principals import Principal
 from app.core.clock import new_id
 from app.core.db import AsyncSession, Database
 from app.engine.definition import Definition
@@ -21,19 +23,21 @@ from app.engine.machine.types import Decision, ExecutionStarted, Snapshot
 from app.engine.plan import InvalidPlan, Plan, plan
 from app.engine.states import ExecutionStatus
 from app.events import ExecutionChanged
+from app.executions.changes import dispatches, new_row, stand_in
 from app.executions.errors import (
     DefinitionIsInvalid,
     ExecutionNotFound,
     IdempotencyKeyReused,
     InputsAreInvalid,
 )
-from app.executions.github import github_context
+from app.executions.github import github_context, repository_of
 from app.executions.history import events_of, record
-from app.executions.interpreter import dispatches, do_commands, new_row, stand_in
+from app.executions.interpreter import do_commands
 from app.executions.models import Execution
 from app.executions.repository.groups import GroupRepository
 from app.executions.repository.starting import Counted, StartRepository
 from app.executions.service.gates import cancel_members
+from app.executions.service.trail import record_execution
 from app.pipelines.definitions import Parsed, parse_version, remembered
 
 WAITS_FOR_GROUP = "waits for its concurrency group"
@@ -45,7 +49,7 @@ class Trigger:
 
     `idempotency_key` with `digest` (of the whole request) makes a second call by the same user
     answer the first execution. `workdir` is the directory that `checkout` takes as it stands.
-    `only_job` leaves out what that job does not need.
+    `only_job` leaves out what that job does not need. `by` is the person who asks for it.
     """
 
     pipeline_id: uuid.UUID
@@ -62,6 +66,7 @@ class Trigger:
     workdir: str | None = None
     idempotency_key: str | None = None
     digest: str | None = None
+    by: Principal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,8 @@ async def _start(session: AsyncSession, trigger: Trigger, *, server_url: str) ->
     if holds:
         decision = advance(draft.decision.snapshot, ExecutionStarted(), now=counted.now)
     await _insert(session, draft, decision, holds=holds, now=counted.now)
+    started = fields_of(draft.execution, "event", "ref", "sha", "inputs")
+    await record_execution(session, trigger.by, "execution.start", draft.execution, started)
     if trigger.idempotency_key is not None and trigger.user_id is not None:
         await repository.remember(
             trigger.user_id,
@@ -196,7 +203,7 @@ def _execution(trigger: Trigger, counted: Counted, *, server_url: str) -> Execut
         ref=trigger.ref,
         sha=trigger.sha,
         actor=trigger.actor,
-        repository=_repository(payload, counted),
+        repository=repository_of(payload) or f"{counted.project_slug}/{counted.pipeline_slug}",
         workflow=counted.pipeline_name,
         execution_id=str(execution_id),
         number=counted.number,
@@ -220,12 +227,6 @@ def _execution(trigger: Trigger, counted: Counted, *, server_url: str) -> Execut
         cancel_in_progress=False,
         workdir=trigger.workdir,
     )
-
-
-def _repository(payload: Mapping[str, Any], counted: Counted) -> str:
-    repository = payload.get("repository")
-    name = repository.get("full_name") if isinstance(repository, Mapping) else None
-    return name if isinstance(name, str) else f"{counted.project_slug}/{counted.pipeline_slug}"
 
 
 def _contexts(execution: Execution) -> dict[str, Any]:
@@ -278,7 +279,7 @@ async def _insert(
         "seq": len(events),
     }
     await StartRepository(session).insert(values, rows)
-    await record(session, execution, events, cause="ExecutionStarted")
+    await record(session, execution, events, causes=["ExecutionStarted"] * len(events))
     if draft.group_id is not None:
         await GroupRepository(session).add(
             draft.group_id, execution_id=execution.id, job_id=None, attempt=1, holds=holds

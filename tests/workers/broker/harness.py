@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from dramatiq.broker import Broker
 from dramatiq.middleware import Middleware
@@ -69,7 +69,7 @@ def worker(
     def broker(middleware: list[Middleware]) -> Broker:
         return RabbitBroker(url or rabbit.url, middleware=middleware, prefix=rabbit.prefix)
 
-    async def run_nothing(_claimed: object, _signal: object) -> None:
+    async def run_nothing(*_arguments: object) -> NoReturn:
         raise AssertionError("no test of the broker claims a job")
 
     process = WorkerProcess(

@@ -12,6 +12,7 @@ from app.core.clock import db_now, new_id
 from app.core.db import Database
 from app.engine.states import JobStatus
 from app.events import LocalBus, bind, topics
+from app.executions.continuing import Continuation
 from app.executions.models import Job
 from app.executions.service.claim import Claimed
 from app.jobs.catalog import RunJob
@@ -25,6 +26,12 @@ from workers.running import NotBegun, RunningJobs
 
 Launch = Callable[..., Awaitable[uuid.UUID]]
 ONE_JOB = "steps:\n  - run: 'true'\n"
+CHAIN = (
+    "jobs:\n"
+    "  a: {runs-on: ubuntu-latest, steps: [{run: 'true'}]}\n"
+    "  b: {runs-on: ubuntu-latest, needs: a, steps: [{run: 'true'}]}\n"
+    "  c: {runs-on: ubuntu-latest, needs: b, steps: [{run: 'true'}]}\n"
+)
 PROTECTED = (
     "jobs:\n  deploy:\n    runs-on: any\n    environment: production\n"
     "    steps:\n      - run: 'true'\n"
@@ -45,12 +52,14 @@ class Bench:
         self.replaced: list[uuid.UUID] = []
         self.may_end = asyncio.Event()
 
-    async def __call__(self, claimed: Claimed, signal: CancelSignal) -> None:
+    async def __call__(
+        self, claimed: Claimed, signal: CancelSignal, continuation: Continuation
+    ) -> Claimed | None:
         self.begun.append(claimed)
         self.signals.append(signal)
         while not (self.may_end.is_set() or signal.requested):  # noqa: ASYNC110  either may come
             await asyncio.sleep(0.005)
-        holder = ClaimHolder(self.database, claimed, max_worker_lost=2)
+        holder = ClaimHolder(self.database, claimed, max_worker_lost=2, continuation=continuation)
         if signal.handing_back:
             result = JobResult(JobStatus.CANCELLED, handed_back=True)
         elif signal.requested:
@@ -61,6 +70,7 @@ class Bench:
             await holder.finish(result)
         except Replaced:
             self.replaced.append(claimed.token)
+        return holder.next
 
 
 @pytest.fixture
@@ -122,6 +132,40 @@ class TestClaim:
         message = await hint(driver, await launch(ONE_JOB))
         await process(database, bench).run(RunJob(job_id=message.job_id, attempt=2))
         assert bench.begun == []
+
+    async def test_the_jobs_that_follow_are_run_without_a_message(
+        self, database: Database, bench: Bench, driver: Driver, launch: Launch
+    ) -> None:
+        execution = await launch(CHAIN)
+        first = (await driver.jobs(execution))["a"]
+        bench.may_end.set()
+        running = process(database, bench)
+        asked: list[tuple[str, int]] = []
+
+        def accepts(queue: str, busy: int) -> bool:
+            asked.append((queue, busy))
+            return True
+
+        running.accepts = accepts
+        await running.run(RunJob(job_id=first.id, attempt=1))
+        assert [claimed.key for claimed in bench.begun] == ["a", "b", "c"]
+        assert set(asked) == {("high_priority", 1)}
+        assert set((await driver.statuses(execution)).values()) == {"success"}
+
+    async def test_no_job_follows_in_a_process_that_ends(
+        self, database: Database, bench: Bench, driver: Driver, launch: Launch
+    ) -> None:
+        execution = await launch(CHAIN)
+        first = (await driver.jobs(execution))["a"]
+        running = process(database, bench)
+        running.accepts = lambda _queue, _busy: True
+        async with background(running.run(RunJob(job_id=first.id, attempt=1))):
+            await until(lambda: len(bench.begun) == 1)
+            async with background(running.drain(20)):
+                await until(lambda: running.is_draining)
+                bench.may_end.set()
+                await until(lambda: len(running) == 0)
+        assert await driver.statuses(execution) == {"a": "success", "b": "queued", "c": "blocked"}
 
     @ON_A_SERVER
     async def test_waits_while_the_database_is_away(

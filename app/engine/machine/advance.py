@@ -15,6 +15,7 @@ from app.engine.machine.types import (
     Decision,
     Event,
     ExecutionStarted,
+    GateHeld,
     GateOpened,
     GateRefused,
     HandedBack,
@@ -71,6 +72,8 @@ def _apply_to_attempt(board: Board, event: attempts.AttemptEvent) -> None:
             attempts.hand_back(board, event)
         case GateOpened():
             attempts.open_gate(board, event)
+        case GateHeld():
+            attempts.hold_gate(board, event)
         case GateRefused():
             attempts.refuse_gate(board, event)
         case NoWorker():

@@ -7,6 +7,7 @@ from typing import Any, Final
 from app.engine.machine.board import Board
 from app.engine.machine.readiness import proceed
 from app.engine.machine.types import (
+    GateHeld,
     GateOpened,
     GateRefused,
     HandedBack,
@@ -24,7 +25,14 @@ _QUEUED = frozenset({JobStatus.QUEUED})
 _CAUSES = {JobStatus.FAILURE: "failure", JobStatus.TIMED_OUT: "timed_out"}
 
 AttemptEvent = (
-    JobClaimed | JobFinished | WorkerLost | HandedBack | GateOpened | GateRefused | NoWorker
+    JobClaimed
+    | JobFinished
+    | WorkerLost
+    | HandedBack
+    | GateOpened
+    | GateHeld
+    | GateRefused
+    | NoWorker
 )
 
 
@@ -96,6 +104,13 @@ def open_gate(board: Board, event: GateOpened) -> None:
     node = _current(board, event, frozenset({JobStatus.WAITING}))
     if node is not None and node.hold == "gate":
         proceed(board, replace(node, gated=True))
+
+
+def hold_gate(board: Board, event: GateHeld) -> None:
+    """The attempt waits on, for something that can be named now."""
+    node = _current(board, event, frozenset({JobStatus.WAITING}))
+    if node is not None and node.hold == "gate":
+        board.put(node, reason=event.reason)
 
 
 def refuse_gate(board: Board, event: GateRefused) -> None:

@@ -145,6 +145,15 @@ class GateOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class GateHeld:
+    """This node's attempt goes on waiting at its gate, and this is what for."""
+
+    key: str
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class GateRefused:
     """An approval was rejected or expired, or the group was cancelled by a newcomer."""
 
@@ -180,6 +189,7 @@ Event = (
     | HandedBack
     | CancelRequested
     | GateOpened
+    | GateHeld
     | GateRefused
     | NoWorker
     | RerunRequested

@@ -8,6 +8,7 @@ from app.engine.definition import Concurrency, Environment, Retry
 from app.engine.machine.types import (
     Dispatch,
     Event,
+    GateHeld,
     GateOpened,
     GateRefused,
     HandedBack,
@@ -222,6 +223,16 @@ class TestGates:
         run.open_gate("a")
         assert run.dispatched == ["a"]
         assert run.node("a").reason is None
+
+    def test_what_it_waits_for_can_be_named_later(self) -> None:
+        run = Run(job("a", environment=PRODUCTION))
+        run.send(GateHeld("a", 1, "waits for 1 of 2 approvals"))
+        assert run.statuses["a"] == "waiting"
+        assert run.node("a").reason == "waits for 1 of 2 approvals"
+        before = run.snapshot
+        assert run.send(GateHeld("a", 2, "another attempt")).snapshot is before
+        run.open_gate("a")
+        assert run.send(GateHeld("a", 1, "too late")).snapshot.nodes[0].reason is None
 
     @pytest.mark.parametrize("status", [JobStatus.FAILURE, JobStatus.CANCELLED])
     def test_a_refusal_ends_it(self, status: JobStatus) -> None:

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, FastAPI
 
 from app import health
+from app.administration.configuration import router as configuration
 from app.administration.endpoints import router as administration
 from app.artifacts.endpoints import ROUTERS as ARTIFACTS
 from app.auth.dependencies import Public
@@ -29,6 +30,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     logs,
     *ARTIFACTS,
     administration,
+    configuration,
 )
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, Protocol
 
 from fastapi import Depends, FastAPI
@@ -13,6 +13,7 @@ from prometheus_fastapi_instrumentator import Instrumentator, metrics
 from app import __version__, api, health
 from app.auth.authentication import Authenticator
 from app.auth.copies import open_copies
+from app.configuration.service import forget
 from app.core import openapi, problems
 from app.core.cache import Cache, CacheHits, LocalHits, Tags
 from app.core.db import Database
@@ -148,6 +149,7 @@ async def _open(
     events = _open_events(settings, embedded, redis, stack)
     bind(events, database)
     cached = await stack.enter_async_context(open_cache(database, redis, events))
+    cached.tags.forget.append(partial(forget, database))
     depths, relay = _open_queues(settings, embedded, database, cached.tags, stack)
     idle_s = settings.security.session_idle_s
     copies = open_copies(redis[Namespace.SESSION], database, events, session_idle_s=idle_s)

@@ -84,7 +84,9 @@ class TokenCreate(Input):
         description="`read`: look. `write`: change and start. `admin`: rights and credentials",
         examples=[["read", "write"]],
     )
-    expires_at: AwareDatetime | None = Field(default=None, description="Null: never")
+    expires_at: AwareDatetime | None = Field(
+        default=None, description="Null: as late as the global settings allow, or never"
+    )
 
 
 class TokenRead(Output):

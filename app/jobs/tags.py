@@ -26,6 +26,8 @@ PIPELINES = "pipelines"
 """Pipelines and projects: created, changed, deleted."""
 EXECUTIONS = "executions"
 """Any execution's status."""
+SETTINGS = "settings"
+"""Global settings."""
 RIGHTS = "rights"
 """What anybody may see."""
 

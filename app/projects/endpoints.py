@@ -6,12 +6,19 @@ from fastapi import APIRouter, Path, Query, status
 
 from app.auth.dependencies import Caller, CurrentUser
 from app.auth.errors import InsufficientScope, UserNotFound
+from app.configuration.dependencies import GlobalSettingsOf
 from app.core.dependencies import ReadSession, Session
 from app.core.errors import Unauthenticated
 from app.core.pagination import Paging
 from app.core.schemas import Page
 from app.projects.dependencies import reads, writes
-from app.projects.errors import LastOwner, MemberNotFound, ProjectNotFound, ProjectSlugTaken
+from app.projects.errors import (
+    CreationIsForAdministrators,
+    LastOwner,
+    MemberNotFound,
+    ProjectNotFound,
+    ProjectSlugTaken,
+)
 from app.projects.repository import MemberRepository, ProjectRepository
 from app.projects.rights import Action
 from app.projects.schemas import (
@@ -46,10 +53,17 @@ async def list_projects(
     return Page[ProjectRead].model_validate(found)
 
 
-@router.post("", status_code=status.HTTP_201_CREATED, responses={409: ProjectSlugTaken.doc()})
-async def create(principal: CurrentUser, body: ProjectCreate, session: Session) -> ProjectRead:
+@router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    responses={403: CreationIsForAdministrators.doc(), 409: ProjectSlugTaken.doc()},
+)
+async def create(
+    principal: CurrentUser, body: ProjectCreate, chosen: GlobalSettingsOf, session: Session
+) -> ProjectRead:
     """Make a project: the caller owns it."""
-    return ProjectRead.model_validate(await create_project(session, by=principal, **dict(body)))
+    project = await create_project(session, by=principal, chosen=chosen, **dict(body))
+    return ProjectRead.model_validate(project)
 
 
 @router.get("/{project}", responses=NOT_FOUND)

@@ -11,6 +11,10 @@ class ProjectSlugTaken(Conflict):
     code, title = "project_slug_taken", "Another project has this address"
 
 
+class CreationIsForAdministrators(Forbidden):
+    code, title = "creation_is_for_administrators", "Only administrators make projects here"
+
+
 class RoleTooLow(Forbidden):
     code, title = "role_too_low", "Your role in the project does not allow this"
 

@@ -29,8 +29,9 @@ class ProjectCreate(Input):
     slug: ProjectSlug = Field(description="Its address; unique", examples=["demo"])
     name: Title | None = Field(default=None, description="For people; null: as the slug")
     description: Prose = Field(default="", description="What it is for")
-    visibility: Visibility = Field(
-        default=Visibility.PRIVATE, description="Who sees it besides its members"
+    visibility: Visibility | None = Field(
+        default=None,
+        description="Who sees it besides its members; null: as the global settings say",
     )
 
 

@@ -104,7 +104,7 @@ class Floor:
     async def run_claimed(self, claimed: Claimed) -> JobResult:
         """Run a claimed job to its end."""
         holder = ClaimHolder(self.database, claimed, max_worker_lost=2)
-        storage = open_storages(self.settings, self.database)(claimed)
+        storage = await open_storages(self.settings, self.database)(claimed)
         assignment = assignment_of(claimed, secrets={}, keep_workspace=False)
         return await run_job(
             replace(assignment, storage=storage),

@@ -5,6 +5,7 @@ import dataclasses
 import threading
 import uuid
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from sqlalchemy import select
 from app.artifacts.models import Artifact, StoredContent
 from app.artifacts.service.upload import ClaimIsLost, keep_artifact
 from app.artifacts.store import ContentWriter
-from app.core.clock import new_id
+from app.configuration.models import ChangedSetting
+from app.core.clock import new_id, utcnow
 from app.core.errors import Unavailable
 from app.engine.states import JobStatus
 from tests.artifacts.conftest import Floor
@@ -219,12 +221,25 @@ async def test_a_cancel_ends_an_upload(floor: Floor, monkeypatch: pytest.MonkeyP
     assert await asyncio.to_thread(lambda: [*root.rglob("*.part")]) == []
 
 
+async def test_changed_global_settings_hold_from_the_next_job_on(floor: Floor) -> None:
+    async with floor.database.session() as session:
+        for name, value in (("artifact_retention_days", 3), ("artifact_execution_bytes", 3000)):
+            row = ChangedSetting(name=name, value=value, changed_by="x", changed_at=utcnow())
+            session.add(row)
+    big = "head -c 2000 /dev/urandom > a"
+    status, reason = await run(floor, one_job(big, "{path: a, name: x}", "{path: a, name: y}"))
+    assert status is JobStatus.FAILURE
+    assert "may keep 3000 bytes of artifacts" in reason
+    kept = (await artifacts(floor))["x"]
+    assert kept.expires_at - kept.created_at == timedelta(days=3)
+
+
 async def test_who_has_lost_the_job_keeps_nothing(floor: Floor) -> None:
     execution = await floor.start(one_job("true"))
     (key,) = await floor.driver.jobs(execution)
     claimed = await floor.claim(execution, key)
     other = dataclasses.replace(claimed, token=new_id())
-    storage = open_storages(floor.settings, floor.database)(other)
+    storage = await open_storages(floor.settings, floor.database)(other)
 
     def write(writer: ContentWriter, _: threading.Event) -> int:
         return writer.write(b"x")

@@ -15,6 +15,7 @@ from app.auth.repository import SessionRepository, TokenRepository
 from app.auth.schemas import SessionRead, TokenCreate, TokenCreated, TokenRead
 from app.auth.service.sessions import end_session, end_sessions
 from app.auth.service.tokens import create_token, revoke_token
+from app.configuration.dependencies import GlobalSettingsOf
 from app.core.dependencies import ReadSession, Session
 from app.core.errors import Unauthenticated
 from app.core.pagination import Paging
@@ -41,9 +42,13 @@ async def list_tokens(
     status_code=status.HTTP_201_CREATED,
     responses={403: TokenExceedsCaller.doc()},
 )
-async def create(principal: FullUser, body: TokenCreate, session: Session) -> TokenCreated:
+async def create(
+    principal: FullUser, body: TokenCreate, chosen: GlobalSettingsOf, session: Session
+) -> TokenCreated:
     """Make an API token: its secret is in the answer and never again."""
-    token, secret = await create_token(session, by=principal, **dict(body))
+    token, secret = await create_token(
+        session, by=principal, longest_days=chosen.token_longest_days, **dict(body)
+    )
     return TokenCreated(token=secret, **TokenRead.model_validate(token).model_dump())
 
 

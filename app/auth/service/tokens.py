@@ -1,7 +1,7 @@
 """API tokens of users."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.auth.errors import TokenExceedsCaller, TokenNotFound
 from app.auth.models import ApiToken
@@ -19,6 +19,10 @@ class ExpiryIsPast(Invalid):
     code, title = "expiry_is_past", "The token would have expired already"
 
 
+class TokenLivesTooLong(Invalid):
+    code, title = "token_lives_too_long", "API tokens may not live that long here"
+
+
 async def create_token(
     session: AsyncSession,
     *,
@@ -26,11 +30,15 @@ async def create_token(
     name: str,
     scopes: frozenset[Scope],
     expires_at: datetime | None = None,
+    longest_days: int = 0,
 ) -> tuple[ApiToken, str]:
     """A new token of the caller; returns it with its secret, which is kept nowhere.
 
-    Raises: TokenExceedsCaller when it could do more, or for longer, than the caller's own token.
+    Parameters: `longest_days` is how long it may live, 0 for ever; without `expires_at` it does.
+    Raises: TokenExceedsCaller when it could do more, or for longer, than the caller's own token;
+    TokenLivesTooLong.
     """
+    expires_at = _limited(expires_at, longest_days)
     if expires_at is not None and expires_at <= utcnow():
         raise ExpiryIsPast("expires_at must be in the future")
     if not scopes <= by.scopes:
@@ -41,6 +49,15 @@ async def create_token(
     return await issue_token(
         session, user_id=by.id, name=name, scopes=scopes, expires_at=expires_at
     )
+
+
+def _limited(expires_at: datetime | None, longest_days: int) -> datetime | None:
+    if not longest_days:
+        return expires_at
+    latest = utcnow() + timedelta(days=longest_days)
+    if expires_at is not None and expires_at > latest:
+        raise TokenLivesTooLong(f"a token may live {longest_days} days at most")
+    return expires_at or latest
 
 
 async def issue_token(

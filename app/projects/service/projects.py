@@ -3,11 +3,12 @@
 from typing import Any
 
 from app.auth.principals import Principal
+from app.configuration.registry import Creators, GlobalSettings
 from app.core.clock import new_id, utcnow
 from app.core.db import AsyncSession
 from app.events import RightsChanged, publish_after_commit
 from app.jobs.tags import EXECUTIONS, PIPELINES, RIGHTS, rights_of, touch
-from app.projects.errors import ProjectSlugTaken
+from app.projects.errors import CreationIsForAdministrators, ProjectSlugTaken
 from app.projects.models import Member, Project, Role, Visibility
 from app.projects.repository import ProjectRepository
 from app.projects.rights import Action
@@ -21,19 +22,24 @@ async def create_project(
     slug: str,
     name: str | None = None,
     description: str = "",
-    visibility: Visibility = Visibility.PRIVATE,
+    visibility: Visibility | None = None,
+    chosen: GlobalSettings | None = None,
 ) -> Project:
     """A new project, owned by the caller.
 
-    Raises: ProjectSlugTaken.
+    Parameters: `chosen` are the global settings, where they have a say.
+    Raises: ProjectSlugTaken, CreationIsForAdministrators.
     """
+    chosen = chosen or GlobalSettings()
+    if chosen.project_creators is Creators.ADMINISTRATORS and not by.is_administrator:
+        raise CreationIsForAdministrators("ask an administrator to make it and to add you")
     now = utcnow()
     project = Project(
         id=new_id(),
         slug=slug,
         name=name or slug,
         description=description,
-        visibility=visibility,
+        visibility=visibility or Visibility(chosen.project_visibility),
         created_at=now,
         updated_at=now,
     )

@@ -1,0 +1,1 @@
+"""Global settings: what administrators change while everything runs."""

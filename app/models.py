@@ -6,7 +6,7 @@ from app.audit.models import AuditEntry
 from app.auth.models import ApiToken, Identity, LoginSession, PasswordLink, User
 from app.configuration.models import ChangedSetting
 from app.core.orm import Base
-from app.credentials.models import Environment
+from app.credentials.models import Credential, Environment, Secret, Variable
 from app.executions.models import (
     ConcurrencyGroup,
     Execution,
@@ -30,6 +30,7 @@ __all__ = [
     "CacheEntry",
     "ChangedSetting",
     "ConcurrencyGroup",
+    "Credential",
     "Environment",
     "Execution",
     "ExecutionEvent",
@@ -48,11 +49,13 @@ __all__ = [
     "PipelineVersion",
     "Project",
     "ProjectTeam",
+    "Secret",
     "Step",
     "StoredContent",
     "Team",
     "TeamMember",
     "TestCase",
     "User",
+    "Variable",
     "Worker",
 ]

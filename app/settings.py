@@ -70,7 +70,11 @@ class SecuritySettings(BaseModel):
     """Keys and log-in."""
 
     secret_key: SecretStr | None = Field(
-        None, description="Encrypts secrets. Without it one is made in the data folder"
+        None,
+        description="Encrypts secrets. Without it one is made in the data folder (embedded mode)",
+    )
+    old_secret_keys: list[SecretStr] = Field(
+        default_factory=list, description="What `secret_key` was before: still decrypts"
     )
     session_idle_s: int = Field(7 * 24 * 3600, ge=60)
     cookie_secure: bool = False
@@ -175,6 +179,10 @@ class Settings(BaseSettings):
             raise ValueError(
                 "ANSFLOW_DATABASE__URL must begin with mysql+asyncmy:// (MySQL 8.4 or MariaDB "
                 "10.11); for SQLite unset it together with Redis and RabbitMQ (embedded mode)"
+            )
+        if self.server.production and url is not None and not self.security.secret_key:
+            raise ValueError(
+                "ANSFLOW_SECURITY__SECRET_KEY is not set: make one with `openssl rand -hex 32`"
             )
         return self
 

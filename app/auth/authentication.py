@@ -49,7 +49,11 @@ class Authenticator:
             found = await TokenRepository(session).authenticate(token_digest(token))
         if found is None:
             raise InvalidToken
-        return token_principal(*found)
+        row, user, is_due = found
+        if is_due:
+            async with self._database.session() as session:
+                await TokenRepository(session).mark_used(row.id)
+        return token_principal(row, user)
 
     async def by_session(self, cookie: str) -> Principal | None:
         """The user of a session cookie; None when the session ended or never was.
@@ -84,6 +88,8 @@ def token_principal(token: ApiToken, user: User) -> Principal:
         how="token",
         credential_id=token.id,
         expires_at=token.expires_at,
+        project_id=user.project_id,
+        project_role=user.project_role,
     )
 
 

@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 
 from app.auth.authentication import Authenticator
 from app.auth.cookies import COOKIE, refuse_cross_site
-from app.auth.errors import AdministratorOnly
+from app.auth.errors import AdministratorOnly, PeopleOnly
 from app.auth.principals import ANONYMOUS, Principal, Scope, require_scope
 from app.core.errors import Unauthenticated
 from app.settings import Settings
@@ -62,7 +62,7 @@ Caller = Annotated[Principal, Depends(caller)]
 
 
 def current_user(principal: Caller) -> Principal:
-    """A user."""
+    """A user, or the token of a project."""
     if principal.is_anonymous:
         raise Unauthenticated
     return principal
@@ -71,7 +71,17 @@ def current_user(principal: Caller) -> Principal:
 CurrentUser = Annotated[Principal, Depends(current_user)]
 
 
-def full_user(principal: CurrentUser) -> Principal:
+def person(principal: CurrentUser) -> Principal:
+    """A user who is no token of a project."""
+    if principal.project_id is not None:
+        raise PeopleOnly
+    return principal
+
+
+Person = Annotated[Principal, Depends(person)]
+
+
+def full_user(principal: Person) -> Principal:
     """A user whose credential has the scope `admin`: for one's own credentials."""
     require_scope(principal, Scope.ADMIN)
     return principal

@@ -37,6 +37,14 @@ class TokenNotFound(NotFound):
     code, title = "token_not_found", "You have no such API token"
 
 
+class LinkIsInvalid(NotFound):
+    code, title = "invalid_link", "The link is used, expired or unknown"
+
+
+class PeopleOnly(Forbidden):
+    code, title = "people_only", "The token of a project cannot do this"
+
+
 class SessionNotFound(NotFound):
     code, title = "session_not_found", "You have no such session"
 

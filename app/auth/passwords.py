@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from pydantic import SecretStr
 
 T = TypeVar("T")
 _HASHER = PasswordHasher()
@@ -19,6 +20,11 @@ _THREADS = ThreadPoolExecutor(4, thread_name_prefix="passwords")
 async def hash_password(password: str) -> str:
     """The hash to store, with its parameters."""
     return await _in_thread(_HASHER.hash, password)
+
+
+async def hash_of(password: SecretStr | None) -> str | None:
+    """The hash of a password; None for none."""
+    return None if password is None else await hash_password(password.get_secret_value())
 
 
 async def verify_password(password: str, password_hash: str | None) -> bool:

@@ -25,6 +25,8 @@ class Principal:
     """A user, or nobody, with what the credential allows.
 
     `expires_at` is when an API token ends; `credential_id` the row of the token or session.
+    With `project_id` it is the token of a project, which acts in that project only, in the role
+    `project_role`, and sees nothing else.
     """
 
     user_id: uuid.UUID | None = None
@@ -34,6 +36,8 @@ class Principal:
     how: Literal["anonymous", "token", "session"] = "anonymous"
     credential_id: uuid.UUID | None = None
     expires_at: datetime | None = None
+    project_id: uuid.UUID | None = None
+    project_role: str | None = None
 
     @property
     def is_anonymous(self) -> bool:

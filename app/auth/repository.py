@@ -3,30 +3,34 @@
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import Select, delete, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, delete, or_, select, true, update
 
-from app.auth.errors import SessionNotFound, TokenNotFound, UserNotFound
-from app.auth.models import ApiToken, LoginSession, User
+from app.auth.errors import LinkIsInvalid, SessionNotFound, TokenNotFound, UserNotFound
+from app.auth.models import ApiToken, LoginSession, PasswordLink, User
 from app.core.clock import db_now
 from app.core.pagination import PageParams, Slice
 from app.core.repository import Repository
 
+USED_S = 60.0
+"""The last use of a token is written at most once in so many seconds."""
+
 
 class UserRepository(Repository):
-    """Users; not scoped: the endpoints that list them are for administrators."""
+    """People, not what tokens of projects act as.
 
-    async def get(self, user_id: uuid.UUID) -> User | None:
-        return await self.session.get(User, user_id)
+    Not scoped: the endpoints that list them are for administrators.
+    """
 
     async def require(self, user_id: uuid.UUID, *, lock: bool = False) -> User:
         user = await self.session.get(User, user_id, with_for_update=lock or None)
-        if user is None:
+        if user is None or user.project_id is not None:
             raise UserNotFound
         return user
 
     async def get_by_name(self, name: str) -> User | None:
         """By name, in any case."""
-        statement = select(User).where(User.name_folded == name.casefold())
+        folded = name.casefold()
+        statement = select(User).where(User.name_folded == folded, User.project_id.is_(None))
         return await self.session.scalar(statement)
 
     async def require_by_name(self, name: str) -> User:
@@ -36,7 +40,7 @@ class UserRepository(Repository):
         return user
 
     async def list(self, params: PageParams) -> Slice[User]:
-        return await self.page(select(User), User.id, params)
+        return await self.page(select(User).where(User.project_id.is_(None)), User.id, params)
 
     async def lock_active_administrators(self) -> Sequence[uuid.UUID]:
         """Their ids; nobody else can take one away until this transaction ends."""
@@ -56,10 +60,10 @@ class UserRepository(Repository):
 class TokenRepository(Repository):
     """API tokens of one user."""
 
-    async def authenticate(self, digest: str) -> tuple[ApiToken, User] | None:
-        """The token and its user, when both are valid now."""
+    async def authenticate(self, digest: str) -> tuple[ApiToken, User, bool] | None:
+        """The token and its user, when both are valid now, and whether its use is to be noted."""
         statement = (
-            select(ApiToken, User)
+            select(ApiToken, User, _was_not_used())
             .join(User, User.id == ApiToken.user_id)
             .where(
                 ApiToken.digest == digest,
@@ -68,10 +72,22 @@ class TokenRepository(Repository):
             )
         )
         row = (await self.session.execute(statement)).one_or_none()
-        return row and (row[0], row[1])
+        return row and (row[0], row[1], bool(row[2]))
+
+    async def mark_used(self, token_id: uuid.UUID) -> None:
+        """Once a minute, also when several requests come at once."""
+        statement = (
+            update(ApiToken)
+            .where(ApiToken.id == token_id, _was_not_used())
+            .values(used_at=db_now())
+        )
+        await self.session.execute(statement)
 
     async def list(self, user_id: uuid.UUID, params: PageParams) -> Slice[ApiToken]:
         return await self.page(_tokens(user_id), ApiToken.id, params)
+
+    async def delete_all(self, user_id: uuid.UUID) -> None:
+        await self.session.execute(delete(ApiToken).where(ApiToken.user_id == user_id))
 
     async def require(self, user_id: uuid.UUID, token_id: uuid.UUID) -> ApiToken:
         statement = _tokens(user_id).where(ApiToken.id == token_id)
@@ -147,6 +163,44 @@ class SessionRepository(Repository):
         if ids:
             await self.session.execute(delete(LoginSession).where(LoginSession.id.in_(ids)))
         return len(ids)
+
+
+class PasswordLinkRepository(Repository):
+    """Links that let somebody set a password."""
+
+    async def delete_of(self, user_id: uuid.UUID) -> None:
+        await self.session.execute(delete(PasswordLink).where(PasswordLink.user_id == user_id))
+
+    async def exists(self, digest: str) -> bool:
+        """True when the link is good now."""
+        statement = select(PasswordLink.id).where(
+            PasswordLink.digest == digest, PasswordLink.expires_at > db_now()
+        )
+        return await self.session.scalar(statement) is not None
+
+    async def require(self, digest: str) -> PasswordLink:
+        """The link, when it is good now; nobody else uses it until this transaction ends."""
+        statement = (
+            select(PasswordLink)
+            .where(PasswordLink.digest == digest, PasswordLink.expires_at > db_now())
+            .with_for_update()
+        )
+        link = await self.session.scalar(statement)
+        if link is None:
+            raise LinkIsInvalid
+        return link
+
+    async def delete_expired(self, *, limit: int) -> int:
+        """Delete links that ended; returns how many."""
+        ended = select(PasswordLink.id).where(PasswordLink.expires_at < db_now()).limit(limit)
+        ids = (await self.session.scalars(ended)).all()
+        if ids:
+            await self.session.execute(delete(PasswordLink).where(PasswordLink.id.in_(ids)))
+        return len(ids)
+
+
+def _was_not_used() -> ColumnElement[bool]:
+    return or_(ApiToken.used_at.is_(None), ApiToken.used_at < db_now(-USED_S))
 
 
 def _tokens(user_id: uuid.UUID) -> Select[ApiToken]:

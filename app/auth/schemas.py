@@ -19,6 +19,7 @@ UserName = Annotated[
 Email = Annotated[
     str, StringConstraints(max_length=254, pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$")
 ]
+ValidHours = Annotated[int, Field(ge=1, le=30 * 24, description="When the link ends")]
 Password = Annotated[SecretStr, Field(min_length=12, max_length=1024)]
 
 
@@ -59,6 +60,37 @@ class UserRead(Output):
     is_administrator: bool = Field(description="May do everything")
     is_active: bool = Field(description="May log in and use tokens")
     created_at: datetime = Field(description="When it was made")
+    logged_in_at: datetime | None = Field(description="The last log-in; null: never")
+
+
+class InvitationCreate(Input):
+    """A new user, who sets the password over a link."""
+
+    name: UserName = Field(description="For log-in; unique in any case", examples=["grace"])
+    email: Email | None = Field(default=None, description="For messages only, never for log-in")
+    is_administrator: bool = Field(default=False, description="May do everything")
+    valid_hours: ValidHours = 72
+
+
+class PasswordLinkCreate(Input):
+    """A link that lets its bearer set the password of a user, once."""
+
+    valid_hours: ValidHours = 24
+
+
+class PasswordLinkRead(Output):
+    """A link that sets a password. It is shown only now."""
+
+    user: UserRead = Field(description="Whose password it sets")
+    token: str = Field(description="For `POST /auth/password-links`; works once")
+    expires_at: datetime = Field(description="When it ends")
+
+
+class PasswordLinkRedeem(Input):
+    """The secret of a link, and the password to set."""
+
+    token: SecretStr = Field(max_length=200, description="The secret of the link")
+    new_password: Password = Field(description="At least 12 characters")
 
 
 class Login(Input):
@@ -97,6 +129,7 @@ class TokenRead(Output):
     scopes: list[Scope] = Field(description="What it may be used for")
     created_at: datetime = Field(description="When it was made")
     expires_at: datetime | None = Field(description="When it ends; null: never")
+    used_at: datetime | None = Field(description="Last use, to a minute; null: never")
 
 
 class TokenCreated(TokenRead):

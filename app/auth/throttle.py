@@ -22,11 +22,20 @@ class LoginThrottle:
     async def check(self, name: str, address: str) -> None:
         """Raises: TooManyLogins."""
         for limit, subject in zip(self._limits, (name.casefold(), address), strict=True):
-            if await limit.is_exceeded(subject):
-                wait_s = limit.retry_after_s
-                raise TooManyLogins(
-                    f"try again in {wait_s} s", headers={"Retry-After": str(wait_s)}
-                )
+            await self._refuse_exceeded(limit, subject)
+
+    async def _refuse_exceeded(self, limit: RateLimit, subject: str) -> None:
+        if await limit.is_exceeded(subject):
+            wait_s = limit.retry_after_s
+            raise TooManyLogins(f"try again in {wait_s} s", headers={"Retry-After": str(wait_s)})
+
+    async def failed_from(self, address: str) -> None:
+        """Count a failure that concerns no name."""
+        await self._limits[1].count(address)
+
+    async def check_address(self, address: str) -> None:
+        """Raises: TooManyLogins."""
+        await self._refuse_exceeded(self._limits[1], address)
 
     async def failed(self, name: str, address: str) -> None:
         """Count a failure."""

@@ -67,7 +67,7 @@ async def open_local(settings: Settings, worker: EmbeddedWorker) -> AsyncIterato
 async def create_person(database: Database, name: str) -> Principal:
     """A user without a password, for work that this process starts."""
     async with database.session() as session:
-        user = await create_user(session, name=name, is_administrator=True)
+        user = await create_user(session, by=SYSTEM, name=name, is_administrator=True)
     return Principal(user.id, name, is_administrator=True, scopes=ALL_SCOPES)
 
 

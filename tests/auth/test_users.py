@@ -8,6 +8,7 @@ import pytest
 
 from app.auth.errors import LastAdministrator
 from app.auth.models import User
+from app.auth.principals import SYSTEM
 from app.auth.service.bootstrap import ensure_administrator
 from app.auth.service.users import update_user
 from app.core.db import Database
@@ -108,7 +109,9 @@ class TestUpdate:
         one, two = [await make.user(administrator=True) for _ in range(2)]
         outcomes = await asyncio.gather(
             *(
-                update_user(database, user_id=user.id, changes={"is_administrator": False})
+                update_user(
+                    database, by=SYSTEM, user_id=user.id, changes={"is_administrator": False}
+                )
                 for user in (one, two)
             ),
             return_exceptions=True,

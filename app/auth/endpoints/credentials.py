@@ -4,7 +4,7 @@ import uuid
 
 from fastapi import APIRouter, status
 
-from app.auth.dependencies import CurrentUser, FullUser, SettingsOf
+from app.auth.dependencies import FullUser, Person, SettingsOf
 from app.auth.errors import (
     InsufficientScope,
     SessionNotFound,
@@ -13,7 +13,7 @@ from app.auth.errors import (
 )
 from app.auth.repository import SessionRepository, TokenRepository
 from app.auth.schemas import SessionRead, TokenCreate, TokenCreated, TokenRead
-from app.auth.service.sessions import end_session, end_sessions
+from app.auth.service.sessions import end_other_sessions, end_session
 from app.auth.service.tokens import create_token, revoke_token
 from app.configuration.dependencies import GlobalSettingsOf
 from app.core.dependencies import ReadSession, Session
@@ -29,9 +29,7 @@ router = APIRouter(
 
 
 @router.get("/tokens")
-async def list_tokens(
-    principal: CurrentUser, session: ReadSession, paging: Paging
-) -> Page[TokenRead]:
+async def list_tokens(principal: Person, session: ReadSession, paging: Paging) -> Page[TokenRead]:
     """The caller's API tokens, newest first."""
     found = await TokenRepository(session).list(principal.id, paging)
     return Page[TokenRead].model_validate(found)
@@ -59,12 +57,12 @@ async def create(
 )
 async def revoke(principal: FullUser, token_id: uuid.UUID, session: Session) -> None:
     """Revoke an API token."""
-    await revoke_token(session, user_id=principal.id, token_id=token_id)
+    await revoke_token(session, by=principal, token_id=token_id)
 
 
 @router.get("/sessions")
 async def list_sessions(
-    principal: CurrentUser, session: ReadSession, paging: Paging, settings: SettingsOf
+    principal: Person, session: ReadSession, paging: Paging, settings: SettingsOf
 ) -> Page[SessionRead]:
     """Where the caller is logged in, newest first."""
     found = await SessionRepository(session).list(
@@ -79,7 +77,7 @@ async def list_sessions(
 @router.delete("/sessions", status_code=status.HTTP_204_NO_CONTENT)
 async def end_others(principal: FullUser, session: Session) -> None:
     """End all of the caller's sessions except the one of this request."""
-    await end_sessions(session, user_id=principal.id, keep=principal.credential_id)
+    await end_other_sessions(session, by=principal)
 
 
 @router.delete(
@@ -89,4 +87,4 @@ async def end_others(principal: FullUser, session: Session) -> None:
 )
 async def end_one(principal: FullUser, session_id: uuid.UUID, session: Session) -> None:
     """End one of the caller's sessions."""
-    await end_session(session, user_id=principal.id, session_id=session_id)
+    await end_session(session, by=principal, session_id=session_id)

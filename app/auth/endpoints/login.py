@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response, status
 
 from app.auth.cookies import clear_cookie, refuse_cross_site, set_cookie
-from app.auth.dependencies import Caller, CurrentUser, Public, SettingsOf
-from app.auth.errors import BadCredentials, CrossSiteRequest, TooManyLogins
-from app.auth.schemas import Login, PasswordChange, UserRead
+from app.auth.dependencies import Caller, Person, Public, SettingsOf
+from app.auth.errors import BadCredentials, CrossSiteRequest, LinkIsInvalid, TooManyLogins
+from app.auth.schemas import Login, PasswordChange, PasswordLinkRedeem, UserRead
+from app.auth.service.passwords import change_password, redeem_link
 from app.auth.service.sessions import Client, log_in, log_out
-from app.auth.service.users import change_password
 from app.auth.throttle import LoginThrottle
 from app.core.dependencies import DatabaseOf, Session
 
@@ -70,12 +70,37 @@ async def logout(principal: Caller, session: Session, response: Response) -> Non
 
 
 @router.post(
+    "/password-links",
+    dependencies=[Public, Depends(same_site)],
+    responses={
+        403: CrossSiteRequest.doc(),
+        404: LinkIsInvalid.doc(),
+        429: TooManyLogins.doc(),
+    },
+)
+async def redeem_password_link(
+    body: PasswordLinkRedeem,
+    response: Response,
+    database: DatabaseOf,
+    throttle: Throttle,
+    client: ClientOf,
+    settings: SettingsOf,
+) -> UserRead:
+    """Set a password over a link, once, and log in: sets the session cookie."""
+    user, secret = await redeem_link(
+        database, throttle, token=body.token, new=body.new_password, client=client
+    )
+    set_cookie(response, secret, settings)
+    return UserRead.model_validate(user)
+
+
+@router.post(
     "/password",
     status_code=status.HTTP_204_NO_CONTENT,
     responses={401: BadCredentials.doc()},
 )
 async def password(
-    principal: CurrentUser,
+    principal: Person,
     body: PasswordChange,
     response: Response,
     database: DatabaseOf,

@@ -4,10 +4,19 @@ import uuid
 
 from fastapi import APIRouter, status
 
-from app.auth.dependencies import Administrator, CurrentUser, FullUser
+from app.auth.dependencies import Administrator, FullUser, Person
 from app.auth.errors import AdministratorOnly, LastAdministrator, UserNameTaken, UserNotFound
 from app.auth.repository import UserRepository
-from app.auth.schemas import OwnUpdate, UserCreate, UserRead, UserUpdate
+from app.auth.schemas import (
+    InvitationCreate,
+    OwnUpdate,
+    PasswordLinkCreate,
+    PasswordLinkRead,
+    UserCreate,
+    UserRead,
+    UserUpdate,
+)
+from app.auth.service.passwords import invite, reset_password
 from app.auth.service.users import delete_user, register_user, update_self, update_user
 from app.core.dependencies import DatabaseOf, ReadSession, Session
 from app.core.errors import Unauthenticated
@@ -22,7 +31,7 @@ router = APIRouter(
 
 
 @router.get("/me")
-async def me(principal: CurrentUser, session: ReadSession) -> UserRead:
+async def me(principal: Person, session: ReadSession) -> UserRead:
     """The caller."""
     return UserRead.model_validate(await UserRepository(session).require(principal.id))
 
@@ -31,7 +40,7 @@ async def me(principal: CurrentUser, session: ReadSession) -> UserRead:
 async def update_me(principal: FullUser, body: OwnUpdate, session: Session) -> UserRead:
     """Change the caller's own details."""
     changes = body.model_dump(exclude_unset=True)
-    user = await update_self(session, user_id=principal.id, changes=changes)
+    user = await update_self(session, by=principal, changes=changes)
     return UserRead.model_validate(user)
 
 
@@ -44,9 +53,34 @@ async def list_users(
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, responses={409: UserNameTaken.doc()})
-async def create(_principal: Administrator, body: UserCreate, database: DatabaseOf) -> UserRead:
+async def create(principal: Administrator, body: UserCreate, database: DatabaseOf) -> UserRead:
     """Make a user."""
-    return UserRead.model_validate(await register_user(database, **dict(body)))
+    return UserRead.model_validate(await register_user(database, by=principal, **dict(body)))
+
+
+@router.post(
+    "/invitations",
+    status_code=status.HTTP_201_CREATED,
+    responses={409: UserNameTaken.doc()},
+)
+async def create_invitation(
+    principal: Administrator, body: InvitationCreate, session: Session
+) -> PasswordLinkRead:
+    """Make a user who sets the password over a link: it is in the answer and never again."""
+    return PasswordLinkRead.model_validate(await invite(session, by=principal, **dict(body)))
+
+
+@router.post(
+    "/{user_id}/password-link",
+    status_code=status.HTTP_201_CREATED,
+    responses={404: UserNotFound.doc()},
+)
+async def create_password_link(
+    principal: Administrator, user_id: uuid.UUID, body: PasswordLinkCreate, session: Session
+) -> PasswordLinkRead:
+    """Take a user's password, end all sessions, and answer a link that sets a new one."""
+    link = await reset_password(session, by=principal, user_id=user_id, **dict(body))
+    return PasswordLinkRead.model_validate(link)
 
 
 @router.get("/{user_id}", responses={404: UserNotFound.doc()})
@@ -57,11 +91,13 @@ async def get(_principal: Administrator, user_id: uuid.UUID, session: ReadSessio
 
 @router.patch("/{user_id}", responses={404: UserNotFound.doc(), 409: LastAdministrator.doc()})
 async def update(
-    _principal: Administrator, user_id: uuid.UUID, body: UserUpdate, database: DatabaseOf
+    principal: Administrator, user_id: uuid.UUID, body: UserUpdate, database: DatabaseOf
 ) -> UserRead:
     """Change a user; absent fields stay."""
     changes = body.model_dump(exclude_unset=True)
-    return UserRead.model_validate(await update_user(database, user_id=user_id, changes=changes))
+    return UserRead.model_validate(
+        await update_user(database, by=principal, user_id=user_id, changes=changes)
+    )
 
 
 @router.delete(
@@ -69,6 +105,6 @@ async def update(
     status_code=status.HTTP_204_NO_CONTENT,
     responses={404: UserNotFound.doc(), 409: LastAdministrator.doc()},
 )
-async def delete(_principal: Administrator, user_id: uuid.UUID, session: Session) -> None:
+async def delete(principal: Administrator, user_id: uuid.UUID, session: Session) -> None:
     """Delete a user with tokens, sessions and memberships."""
-    await delete_user(session, user_id=user_id)
+    await delete_user(session, by=principal, user_id=user_id)

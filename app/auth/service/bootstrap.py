@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from app.auth.errors import UserNameTaken
 from app.auth.passwords import hash_password, random_password
-from app.auth.principals import ALL_SCOPES
+from app.auth.principals import ALL_SCOPES, SYSTEM
 from app.auth.repository import UserRepository
 from app.auth.service.tokens import issue_token
 from app.auth.service.users import create_user
@@ -35,7 +35,7 @@ async def ensure_administrator(database: Database, *, name: str = FIRST_NAME) ->
     try:
         async with database.session() as session:
             user = await create_user(
-                session, name=name, password_hash=password_hash, is_administrator=True
+                session, by=SYSTEM, name=name, password_hash=password_hash, is_administrator=True
             )
             _, token = await issue_token(
                 session, user_id=user.id, name="first log-in", scopes=ALL_SCOPES

@@ -1,13 +1,13 @@
 """Removes credentials that ended."""
 
-from app.auth.repository import SessionRepository, TokenRepository
+from app.auth.repository import PasswordLinkRepository, SessionRepository, TokenRepository
 from app.core.db import AsyncSession, Database
 
 AT_ONCE = 1000
 
 
 async def clean_up(database: Database, *, session_idle_s: float) -> int:
-    """Remove sessions and API tokens that ended; returns how many.
+    """Remove sessions, API tokens and links that ended; returns how many.
 
     They have not worked since they ended; this only keeps the tables small.
     Parameters: `session_idle_s` is the idle time-out of sessions in seconds.
@@ -22,4 +22,5 @@ async def clean_up(database: Database, *, session_idle_s: float) -> int:
 
 async def _batch(session: AsyncSession, session_idle_s: float) -> int:
     sessions = await SessionRepository(session).delete_idle(idle_s=session_idle_s, limit=AT_ONCE)
-    return sessions + await TokenRepository(session).delete_expired(limit=AT_ONCE - sessions)
+    removed = sessions + await TokenRepository(session).delete_expired(limit=AT_ONCE - sessions)
+    return removed + await PasswordLinkRepository(session).delete_expired(limit=AT_ONCE - removed)

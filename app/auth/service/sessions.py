@@ -8,12 +8,13 @@ from typing import cast
 
 from pydantic import SecretStr
 
+from app.audit.recording import record_change
 from app.auth.authentication import session_principal
 from app.auth.copies import forget_after_commit
 from app.auth.errors import BadCredentials
 from app.auth.models import LoginSession, User
 from app.auth.passwords import hash_password, needs_rehash, verify_password
-from app.auth.principals import Principal
+from app.auth.principals import ANONYMOUS, Principal
 from app.auth.repository import SessionRepository, UserRepository
 from app.auth.throttle import LoginThrottle
 from app.core.clock import db_now, new_id, utcnow
@@ -36,7 +37,8 @@ async def log_in(
 ) -> tuple[User, str]:
     """Check a password and begin a session; returns the user and the secret of the cookie.
 
-    No transaction is open while the password is checked, which takes long on purpose.
+    No transaction is open while the password is checked, which takes long on purpose. A failure
+    leaves an entry in the audit trail; what the throttle refuses leaves none.
     Raises: TooManyLogins, BadCredentials.
     """
     await throttle.check(name, client.address)
@@ -46,6 +48,7 @@ async def log_in(
     stored = user.password_hash if user is not None and user.is_active else None
     if not await verify_password(clear, stored) or user is None or stored is None:
         await throttle.failed(name, client.address)
+        await _record_failure(database, user)
         raise BadCredentials
     rehashed = await hash_password(clear) if needs_rehash(stored) else None
     async with database.session() as session:
@@ -54,8 +57,29 @@ async def log_in(
             # Changed while it was checked: the old password must not win.
             raise BadCredentials
         current.password_hash = rehashed or stored
-        _, secret = await begin_session(session, user=current, client=client)
+        current.logged_in_at = utcnow()
+        principal, secret = await begin_session(session, user=current, client=client)
+        await _record(session, principal, "auth.login", user=current)
     return current, secret
+
+
+async def _record_failure(database: Database, user: User | None) -> None:
+    # Not the name that was typed: now and then it is a password.
+    async with database.session() as session:
+        await _record(session, ANONYMOUS, "auth.login_failed", user=user)
+
+
+async def _record(
+    session: AsyncSession, principal: Principal, action: str, *, user: User | None
+) -> None:
+    await record_change(
+        session,
+        principal,
+        action,
+        kind="user",
+        target_id=user.id if user else None,
+        name=user.name if user else "unknown name",
+    )
 
 
 async def begin_session(
@@ -77,13 +101,24 @@ async def begin_session(
     return session_principal(row, user), secret
 
 
-async def end_session(session: AsyncSession, *, user_id: uuid.UUID, session_id: uuid.UUID) -> None:
-    """End one session of a user.
+async def end_session(session: AsyncSession, *, by: Principal, session_id: uuid.UUID) -> None:
+    """End one session of the caller.
 
     Raises: SessionNotFound.
     """
-    row = await SessionRepository(session).require(user_id, session_id)
-    await _end(session, user_id, [row.digest])
+    row = await SessionRepository(session).require(by.id, session_id)
+    await _end(session, by.id, [row.digest])
+    await record_change(
+        session, by, "session.end", kind="session", target_id=row.id, name=row.user_agent
+    )
+
+
+async def end_other_sessions(session: AsyncSession, *, by: Principal) -> None:
+    """End all sessions of the caller except the one of this request."""
+    await end_sessions(session, user_id=by.id, keep=by.credential_id)
+    await record_change(
+        session, by, "session.end_others", kind="user", target_id=by.id, name=by.name
+    )
 
 
 async def end_sessions(
@@ -96,7 +131,16 @@ async def end_sessions(
 async def log_out(session: AsyncSession, *, principal: Principal) -> None:
     """End the session of this request; nothing to do for a token."""
     if principal.how == "session" and principal.credential_id is not None:
-        await end_session(session, user_id=principal.id, session_id=principal.credential_id)
+        row = await SessionRepository(session).require(principal.id, principal.credential_id)
+        await _end(session, principal.id, [row.digest])
+        await record_change(
+            session,
+            principal,
+            "auth.logout",
+            kind="user",
+            target_id=principal.id,
+            name=principal.name,
+        )
 
 
 async def _end(session: AsyncSession, user_id: uuid.UUID, digests: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 import uuid
 from datetime import datetime, timedelta
 
+from app.audit.recording import fields_of, record_change
 from app.auth.errors import TokenExceedsCaller, TokenNotFound
 from app.auth.models import ApiToken
 from app.auth.principals import Principal, Scope
@@ -13,6 +14,8 @@ from app.core.db import AsyncSession
 from app.core.errors import Invalid
 from app.events import RightsChanged, publish_after_commit
 from app.jobs.tags import rights_of, touch
+
+_SHOWN = ("name", "scopes", "expires_at")
 
 
 class ExpiryIsPast(Invalid):
@@ -39,16 +42,20 @@ async def create_token(
     TokenLivesTooLong.
     """
     expires_at = _limited(expires_at, longest_days)
-    if expires_at is not None and expires_at <= utcnow():
-        raise ExpiryIsPast("expires_at must be in the future")
-    if not scopes <= by.scopes:
-        missing = ", ".join(sorted(scopes - by.scopes))
-        raise TokenExceedsCaller(f"your own token does not have the scope {missing}")
-    if by.expires_at is not None and (expires_at is None or expires_at > by.expires_at):
-        raise TokenExceedsCaller(f"your own token ends at {by.expires_at.isoformat()}")
-    return await issue_token(
+    refuse_excess(by, scopes=scopes, expires_at=expires_at)
+    token, secret = await issue_token(
         session, user_id=by.id, name=name, scopes=scopes, expires_at=expires_at
     )
+    await record_change(
+        session,
+        by,
+        "token.create",
+        kind="token",
+        target_id=token.id,
+        name=token.name,
+        after=fields_of(token, *_SHOWN),
+    )
+    return token, secret
 
 
 def _limited(expires_at: datetime | None, longest_days: int) -> datetime | None:
@@ -58,6 +65,20 @@ def _limited(expires_at: datetime | None, longest_days: int) -> datetime | None:
     if expires_at is not None and expires_at > latest:
         raise TokenLivesTooLong(f"a token may live {longest_days} days at most")
     return expires_at or latest
+
+
+def refuse_excess(by: Principal, *, scopes: frozenset[Scope], expires_at: datetime | None) -> None:
+    """Refuse a token that could do more, or for longer, than the caller's own.
+
+    Raises: TokenExceedsCaller, ExpiryIsPast.
+    """
+    if expires_at is not None and expires_at <= utcnow():
+        raise ExpiryIsPast("expires_at must be in the future")
+    if not scopes <= by.scopes:
+        missing = ", ".join(sorted(scopes - by.scopes))
+        raise TokenExceedsCaller(f"your own token does not have the scope {missing}")
+    if by.expires_at is not None and (expires_at is None or expires_at > by.expires_at):
+        raise TokenExceedsCaller(f"your own token ends at {by.expires_at.isoformat()}")
 
 
 async def issue_token(
@@ -83,12 +104,22 @@ async def issue_token(
     return token, secret
 
 
-async def revoke_token(session: AsyncSession, *, user_id: uuid.UUID, token_id: uuid.UUID) -> None:
-    """Delete a token of a user; it stops working at once.
+async def revoke_token(session: AsyncSession, *, by: Principal, token_id: uuid.UUID) -> None:
+    """Delete a token of the caller; it stops working at once.
 
     Raises: TokenNotFound.
     """
     repository = TokenRepository(session)
-    await repository.delete(await repository.require(user_id, token_id))
-    await touch(session, rights_of(user_id))
-    publish_after_commit(session, RightsChanged(user_ids=[user_id]))
+    token = await repository.require(by.id, token_id)
+    await repository.delete(token)
+    await touch(session, rights_of(by.id))
+    publish_after_commit(session, RightsChanged(user_ids=[by.id]))
+    await record_change(
+        session,
+        by,
+        "token.revoke",
+        kind="token",
+        target_id=token_id,
+        name=token.name,
+        before=fields_of(token, *_SHOWN),
+    )

@@ -3,9 +3,11 @@
 from fastapi import APIRouter, FastAPI
 
 from app import health
+from app.administration.backups.endpoints import router as backups
 from app.administration.configuration import router as configuration
 from app.administration.endpoints import router as administration
 from app.artifacts.endpoints import ROUTERS as ARTIFACTS
+from app.audit.endpoints import ROUTERS as AUDIT
 from app.auth.dependencies import Public
 from app.auth.endpoints import ROUTERS as AUTH
 from app.credentials.endpoints import ROUTERS as CREDENTIALS
@@ -29,8 +31,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     *EXECUTIONS,
     logs,
     *ARTIFACTS,
+    *AUDIT,
     administration,
     configuration,
+    backups,
 )
 
 

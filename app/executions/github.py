@@ -61,3 +61,10 @@ def _branch_of(pull_request: Mapping[str, Any], side: str) -> str:
     place = pull_request.get(side)
     name = place.get("ref") if isinstance(place, Mapping) else None
     return name if isinstance(name, str) else ""
+
+
+def repository_of(payload: Mapping[str, Any]) -> str | None:
+    """The repository that an event's payload names, as `owner/name`."""
+    repository = payload.get("repository")
+    name = repository.get("full_name") if isinstance(repository, Mapping) else None
+    return name if isinstance(name, str) else None

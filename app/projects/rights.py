@@ -37,6 +37,7 @@ class Action(StrEnum):
     ARTIFACT_DELETE = "artifact.delete"
     CACHE_READ = "cache.read"
     CACHE_DELETE = "cache.delete"
+    AUDIT_READ = "audit.read"
     ENVIRONMENT_READ = "environment.read"
     ENVIRONMENT_WRITE = "environment.write"
 
@@ -63,6 +64,7 @@ LEAST: Mapping[Action, Role] = MappingProxyType(
         Action.ARTIFACT_DELETE: Role.DEVELOPER,
         Action.CACHE_READ: Role.REPORTER,
         Action.CACHE_DELETE: Role.DEVELOPER,
+        Action.AUDIT_READ: Role.MAINTAINER,
         Action.ENVIRONMENT_READ: Role.REPORTER,
         Action.ENVIRONMENT_WRITE: Role.MAINTAINER,
     }
@@ -92,6 +94,7 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.ARTIFACT_DELETE: "Delete artifacts before they expire",
         Action.CACHE_READ: "List caches",
         Action.CACHE_DELETE: "Delete caches",
+        Action.AUDIT_READ: "See who changed what in the project",
         Action.ENVIRONMENT_READ: "See environments and how they are protected",
         Action.ENVIRONMENT_WRITE: "Create, change and delete environments",
     }

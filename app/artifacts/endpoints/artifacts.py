@@ -9,6 +9,7 @@ from app.artifacts.errors import ArtifactNotFound, ContentUnavailable
 from app.artifacts.repository.artifacts import ArtifactRepository
 from app.artifacts.schemas import ArtifactRead
 from app.artifacts.service.upload import delete_artifact
+from app.auth.dependencies import CurrentUser
 from app.core.dependencies import ReadSession, Session
 from app.core.errors import Unauthenticated
 from app.core.pagination import Paging
@@ -54,6 +55,8 @@ async def download_artifact(
 
 
 @router.delete("/artifacts/{artifact_id}", status_code=204, responses={404: ArtifactNotFound.doc()})
-async def remove_artifact(artifact: DeletedArtifact, session: Session) -> None:
+async def remove_artifact(
+    artifact: DeletedArtifact, principal: CurrentUser, session: Session
+) -> None:
     """Delete an artifact for good."""
-    await delete_artifact(session, artifact)
+    await delete_artifact(session, artifact, by=principal)

@@ -45,4 +45,6 @@ async def remove_cache(
     cache_id: Annotated[uuid.UUID, Path(description="Id of a cache")],
 ) -> None:
     """Delete a cache; the next execution makes it anew."""
-    await delete_cache(session, project_id=access.project.id, cache_id=cache_id)
+    await delete_cache(
+        session, by=access.principal, project_id=access.project.id, cache_id=cache_id
+    )

@@ -34,6 +34,12 @@ class ArtifactRepository(Repository):
         row = (await self.session.execute(statement)).one_or_none()
         return row and (row[0], row[1])
 
+    async def project_of(self, execution_id: uuid.UUID) -> uuid.UUID | None:
+        """The project of an execution."""
+        return await self.session.scalar(
+            select(Execution.project_id).where(Execution.id == execution_id)
+        )
+
     async def list(self, execution_id: uuid.UUID, params: PageParams) -> Slice[Artifact]:
         """The artifacts of an execution, oldest first."""
         statement = _there().where(Artifact.execution_id == execution_id)

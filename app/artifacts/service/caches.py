@@ -9,6 +9,8 @@ from app.artifacts.models import CacheEntry
 from app.artifacts.repository.caches import CacheRepository, identity
 from app.artifacts.repository.contents import ContentRepository
 from app.artifacts.store import Stored
+from app.audit.recording import fields_of, record_change
+from app.auth.principals import Principal
 from app.core.clock import new_id
 from app.core.db import AsyncSession, Database
 from app.core.errors import Conflict
@@ -140,7 +142,7 @@ async def remove_caches(session: AsyncSession, entries: Sequence[CacheEntry]) ->
 
 
 async def delete_cache(
-    session: AsyncSession, *, project_id: uuid.UUID, cache_id: uuid.UUID
+    session: AsyncSession, *, by: Principal, project_id: uuid.UUID, cache_id: uuid.UUID
 ) -> None:
     """Remove one cache of a project.
 
@@ -151,6 +153,16 @@ async def delete_cache(
         raise CacheNotFound(f"the project has no cache {cache_id}")
     await remove_caches(session, [entry])
     await enqueue(session, CleanUpArtifacts())
+    await record_change(
+        session,
+        by,
+        "cache.delete",
+        kind="cache",
+        target_id=cache_id,
+        name=entry.key,
+        project_id=project_id,
+        before=fields_of(entry, "key", "scope", "size"),
+    )
 
 
 def _taken(key: str) -> str:

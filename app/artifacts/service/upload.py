@@ -8,6 +8,8 @@ from app.artifacts.models import Artifact
 from app.artifacts.repository.artifacts import ArtifactRepository
 from app.artifacts.repository.contents import ContentRepository
 from app.artifacts.store import ContentTooLarge, Stored
+from app.audit.recording import fields_of, record_change
+from app.auth.principals import Principal
 from app.core.clock import new_id
 from app.core.db import AsyncSession, Database
 from app.jobs.catalog import CleanUpArtifacts
@@ -130,10 +132,21 @@ async def remove(session: AsyncSession, artifact: Artifact) -> None:
     await ContentRepository(session).free([content_id])
 
 
-async def delete_artifact(session: AsyncSession, artifact: Artifact) -> None:
+async def delete_artifact(session: AsyncSession, artifact: Artifact, *, by: Principal) -> None:
     """Remove an artifact because somebody wants it; its content goes soon."""
+    before = fields_of(artifact, "name", "size", "sha256", "execution_id")
     await remove(session, artifact)
     await enqueue(session, CleanUpArtifacts())
+    await record_change(
+        session,
+        by,
+        "artifact.delete",
+        kind="artifact",
+        target_id=artifact.id,
+        name=artifact.name,
+        project_id=await ArtifactRepository(session).project_of(artifact.execution_id),
+        before=before,
+    )
 
 
 def _check_replaces(there: Artifact, owner: Owner, *, overwrite: bool) -> None:

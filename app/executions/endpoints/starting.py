@@ -61,6 +61,7 @@ async def start(
         actor=principal.name,
         idempotency_key=idempotency.key,
         digest=idempotency.digest,
+        by=principal,
     )
     started = await start_execution(database, trigger, server_url=rules.server_url)
     response.headers["Location"] = f"/api/v1/executions/{started.execution_id}"
@@ -81,6 +82,7 @@ async def cancel(
         execution_id=execution_id,
         by=principal.name,
         max_worker_lost=rules.max_worker_lost,
+        principal=principal,
     )
 
 
@@ -91,7 +93,7 @@ async def cancel(
 )
 async def rerun(
     execution_id: StartableExecution,
-    _principal: CurrentUser,
+    principal: CurrentUser,
     body: Rerun,
     database: DatabaseOf,
     rules: Rules,
@@ -104,6 +106,7 @@ async def rerun(
         what=body.jobs,
         job_key=body.key,
         max_worker_lost=rules.max_worker_lost,
+        by=principal,
     )
     response.headers["Location"] = f"/api/v1/executions/{execution_id}"
     return Accepted(id=execution_id, number=started.number, attempt=started.attempt)

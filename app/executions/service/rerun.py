@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Literal
 
+from app.auth.principals import Principal
 from app.core.db import AsyncSession, Database
 from app.engine.machine import failed_keys
 from app.engine.machine.types import RerunRequested
@@ -19,6 +20,7 @@ from app.executions.locking import contexts_of, lock
 from app.executions.nodes import snapshot_of
 from app.executions.repository.groups import GroupRepository
 from app.executions.repository.moving import MovingRepository
+from app.executions.service.trail import record_execution
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,12 @@ async def rerun_execution(
     what: What = "all",
     job_key: str | None = None,
     max_worker_lost: int,
+    by: Principal | None = None,
 ) -> Rerun:
     """Start the next attempt.
 
     Parameters: `what` says which jobs run again, with all that depend on them; `job_key` names
-    one job instead. Others keep their results and outputs.
+    one job instead. Others keep their results and outputs. `by` is the person who wants it.
     Raises: ExecutionNotFound, ExecutionUnfinished, NothingToRerun, JobNotFound, Unavailable.
     """
 
@@ -64,6 +67,8 @@ async def rerun_execution(
         locked.contexts = contexts_of(execution)
         admitted = await _enter_group(session, locked, group)
         await apply(session, locked, RerunRequested(keys=keys, admitted=admitted))
+        chosen = {"attempt": execution.attempt, "jobs": job_key or what}
+        await record_execution(session, by, "execution.rerun", execution, chosen)
         return Rerun(number=execution.number, attempt=execution.attempt)
 
     return await database.transact(start)

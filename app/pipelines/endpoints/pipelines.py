@@ -107,7 +107,9 @@ async def update(
 ) -> PipelineRead:
     """Change a pipeline; absent fields stay."""
     changes = body.model_dump(exclude_unset=True)
-    pipeline = await update_pipeline(session, pipeline=access.pipeline, changes=changes)
+    pipeline = await update_pipeline(
+        session, by=access.principal, pipeline=access.pipeline, changes=changes
+    )
     return PipelineRead.model_validate(pipeline)
 
 
@@ -118,4 +120,4 @@ async def delete(
     access: Annotated[PipelineAccess, writes_pipeline(Action.PIPELINE_DELETE)], session: Session
 ) -> None:
     """Delete a pipeline with its versions and executions."""
-    await delete_pipeline(session, pipeline=access.pipeline)
+    await delete_pipeline(session, by=access.principal, pipeline=access.pipeline)

@@ -83,5 +83,7 @@ async def rollback(
     session: Session,
 ) -> PipelineRead:
     """Make another version the current one."""
-    pipeline = await roll_back(session, pipeline=access.pipeline, number=body.number)
+    pipeline = await roll_back(
+        session, by=access.principal, pipeline=access.pipeline, number=body.number
+    )
     return PipelineRead.model_validate(pipeline)

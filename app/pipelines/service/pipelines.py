@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from app.audit.recording import fields_of
 from app.auth.principals import Principal
 from app.core.clock import new_id, utcnow
 from app.core.db import AsyncSession
@@ -11,7 +12,9 @@ from app.pipelines.checking import Checked
 from app.pipelines.errors import PipelineSlugTaken
 from app.pipelines.models import Pipeline
 from app.pipelines.repository import PipelineRepository
-from app.pipelines.service.versions import add_version
+from app.pipelines.service.versions import add_version, record_pipeline
+
+_SHOWN = ("slug", "name", "description", "current_version")
 
 
 async def create_pipeline(
@@ -43,28 +46,35 @@ async def create_pipeline(
     await PipelineRepository(session).save(pipeline, conflict=_taken(slug))
     await add_version(session, pipeline=pipeline, by=by, checked=checked, message=message)
     await touch(session, PIPELINES)
+    await record_pipeline(
+        session, by, "pipeline.create", pipeline, after=fields_of(pipeline, *_SHOWN)
+    )
     return pipeline
 
 
 async def update_pipeline(
-    session: AsyncSession, *, pipeline: Pipeline, changes: dict[str, Any]
+    session: AsyncSession, *, by: Principal, pipeline: Pipeline, changes: dict[str, Any]
 ) -> Pipeline:
     """Change slug, name or description.
 
     Raises: PipelineSlugTaken.
     """
+    before = fields_of(pipeline, *changes)
     for field, value in changes.items():
         setattr(pipeline, field, value)
     pipeline.updated_at = utcnow()
     await PipelineRepository(session).save(pipeline, conflict=_taken(pipeline.slug))
     await touch(session, PIPELINES)
+    await record_pipeline(session, by, "pipeline.update", pipeline, before, changes)
     return pipeline
 
 
-async def delete_pipeline(session: AsyncSession, *, pipeline: Pipeline) -> None:
+async def delete_pipeline(session: AsyncSession, *, by: Principal, pipeline: Pipeline) -> None:
     """Delete a pipeline with its versions and executions."""
+    before = fields_of(pipeline, *_SHOWN)
     await PipelineRepository(session).delete(pipeline)
     await touch(session, PIPELINES, EXECUTIONS)
+    await record_pipeline(session, by, "pipeline.delete", pipeline, before)
 
 
 def _taken(slug: str) -> PipelineSlugTaken:

@@ -1,5 +1,8 @@
 """Versions: immutable; saving and rolling back choose the current one."""
 
+from typing import Any
+
+from app.audit.recording import record_change
 from app.auth.principals import Principal
 from app.core.clock import new_id, utcnow
 from app.core.db import AsyncSession
@@ -22,17 +25,20 @@ async def save_version(
         version = await add_version(
             session, pipeline=locked, by=by, checked=checked, message=message
         )
-    _make_current(locked, version)
+    await _make_current(session, locked, version, by=by, action="pipeline.save")
     return version
 
 
-async def roll_back(session: AsyncSession, *, pipeline: Pipeline, number: int) -> Pipeline:
+async def roll_back(
+    session: AsyncSession, *, by: Principal, pipeline: Pipeline, number: int
+) -> Pipeline:
     """Make an earlier (or later) version the current one.
 
     Raises: VersionNotFound.
     """
     locked = await PipelineRepository(session).lock(pipeline.id)
-    _make_current(locked, await VersionRepository(session).require(locked.id, number))
+    version = await VersionRepository(session).require(locked.id, number)
+    await _make_current(session, locked, version, by=by, action="pipeline.rollback")
     return locked
 
 
@@ -56,7 +62,39 @@ async def add_version(
     return version
 
 
-def _make_current(pipeline: Pipeline, version: PipelineVersion) -> None:
+async def _make_current(
+    session: AsyncSession,
+    pipeline: Pipeline,
+    version: PipelineVersion,
+    *,
+    by: Principal,
+    action: str,
+) -> None:
+    before = {"current_version": pipeline.current_version}
     if pipeline.current_version != version.number:
         pipeline.current_version = version.number
         pipeline.updated_at = utcnow()
+    after = {"current_version": version.number, "content_sha256": version.digest}
+    await record_pipeline(session, by, action, pipeline, before, after)
+
+
+async def record_pipeline(
+    session: AsyncSession,
+    by: Principal,
+    action: str,
+    pipeline: Pipeline,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    """An entry in the audit trail of the pipeline's project."""
+    await record_change(
+        session,
+        by,
+        action,
+        kind="pipeline",
+        target_id=pipeline.id,
+        name=pipeline.slug,
+        project_id=pipeline.project_id,
+        before=before,
+        after=after,
+    )

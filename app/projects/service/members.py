@@ -1,5 +1,6 @@
 """Members: nobody can raise the own rights, and nobody can touch those of a higher role."""
 
+from app.audit.recording import record_change
 from app.auth.models import User
 from app.auth.repository import UserRepository
 from app.core.clock import utcnow
@@ -25,6 +26,7 @@ async def set_member(
     user = await UserRepository(session).require_by_name(user_name)
     member = await repository.get(access.project.id, user.id)
     _require_outranked(access, role)
+    before = None if member is None else {"role": member.role}
     if member is None:
         member = Member(
             project_id=access.project.id, user_id=user.id, role=role, created_at=utcnow()
@@ -37,6 +39,7 @@ async def set_member(
     await repository.save(member, conflict=MemberNotFound())
     await touch(session, rights_of(user.id))
     publish_after_commit(session, RightsChanged(user_ids=[user.id]))
+    await _record(session, access, "member.write", user, before, {"role": role})
     return member, user
 
 
@@ -61,6 +64,28 @@ async def remove_member(session: AsyncSession, *, access: Access, user_name: str
     await repository.delete(member)
     await touch(session, rights_of(user.id))
     publish_after_commit(session, RightsChanged(user_ids=[user.id]))
+    await _record(session, access, "member.remove", user, {"role": member.role}, None)
+
+
+async def _record(
+    session: AsyncSession,
+    access: Access,
+    action: str,
+    user: User,
+    before: dict[str, Role] | None,
+    after: dict[str, Role] | None,
+) -> None:
+    await record_change(
+        session,
+        access.principal,
+        action,
+        kind="member",
+        target_id=user.id,
+        name=user.name,
+        project_id=access.project.id,
+        before=before,
+        after=after,
+    )
 
 
 def _require_outranked(access: Access, role: Role) -> None:

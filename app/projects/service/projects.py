@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from app.audit.recording import fields_of, record_change
 from app.auth.principals import Principal
 from app.configuration.registry import Creators, GlobalSettings
 from app.core.clock import new_id, utcnow
@@ -13,6 +14,8 @@ from app.projects.models import Member, Project, Role, Visibility
 from app.projects.repository import ProjectRepository
 from app.projects.rights import Action
 from app.projects.service.access import Access, refusal
+
+_SHOWN = ("slug", "name", "description", "visibility")
 
 
 async def create_project(
@@ -48,6 +51,7 @@ async def create_project(
     await ProjectRepository(session).save(project, owner, conflict=taken)
     await touch(session, PIPELINES, rights_of(by.id))
     publish_after_commit(session, RightsChanged(user_ids=[by.id]))
+    await _record(session, by, "project.create", project, after=fields_of(project, *_SHOWN))
     return project
 
 
@@ -63,6 +67,7 @@ async def update_project(
     opens = "visibility" in changes and changes["visibility"] is not project.visibility
     if opens and not access.allows(Action.PROJECT_VISIBILITY):
         raise refusal(access.principal, Action.PROJECT_VISIBILITY)
+    before = fields_of(project, *changes)
     for field, value in changes.items():
         setattr(project, field, value)
     project.updated_at = utcnow()
@@ -71,11 +76,35 @@ async def update_project(
     await touch(session, PIPELINES, *([RIGHTS] if opens else []))
     if opens:
         publish_after_commit(session, RightsChanged(user_ids=None))
+    await _record(session, access.principal, "project.update", project, before, changes)
     return project
 
 
 async def delete_project(session: AsyncSession, *, access: Access) -> None:
     """Delete a project with everything in it."""
+    before = fields_of(access.project, *_SHOWN)
     await ProjectRepository(session).delete(access.project)
     await touch(session, PIPELINES, EXECUTIONS, RIGHTS)
     publish_after_commit(session, RightsChanged(user_ids=None))
+    await _record(session, access.principal, "project.delete", access.project, before)
+
+
+async def _record(
+    session: AsyncSession,
+    by: Principal,
+    action: str,
+    project: Project,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    await record_change(
+        session,
+        by,
+        action,
+        kind="project",
+        target_id=project.id,
+        name=project.slug,
+        project_id=project.id,
+        before=before,
+        after=after,
+    )

@@ -70,12 +70,8 @@ def _apply_to_attempt(board: Board, event: attempts.AttemptEvent) -> None:
             attempts.lose(board, event)
         case HandedBack():
             attempts.hand_back(board, event)
-        case GateOpened():
-            attempts.open_gate(board, event)
-        case GateHeld():
-            attempts.hold_gate(board, event)
-        case GateRefused():
-            attempts.refuse_gate(board, event)
+        case GateOpened() | GateHeld() | GateRefused():
+            attempts.answer_gate(board, event)
         case NoWorker():
             attempts.give_up(board, event)
         case _:

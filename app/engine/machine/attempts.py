@@ -99,31 +99,24 @@ def hand_back(board: Board, event: HandedBack) -> None:
     proceed(board, again, "handed back by a worker that shut down")
 
 
-def open_gate(board: Board, event: GateOpened) -> None:
-    """Approval and concurrency group let the attempt pass."""
-    node = _current(board, event, frozenset({JobStatus.WAITING}))
-    if node is not None and node.hold == "gate":
-        proceed(board, replace(node, gated=True))
-
-
-def hold_gate(board: Board, event: GateHeld) -> None:
-    """The attempt waits on, for something that can be named now."""
-    node = _current(board, event, frozenset({JobStatus.WAITING}))
-    if node is not None and node.hold == "gate":
-        board.put(node, reason=event.reason)
-
-
-def refuse_gate(board: Board, event: GateRefused) -> None:
-    """An approval was rejected, or the group was given to somebody else.
+def answer_gate(board: Board, event: GateOpened | GateHeld | GateRefused) -> None:
+    """Approval and concurrency group let the attempt pass, have it wait on, or refuse it.
 
     Raises:
-        ValueError: the event's status is not terminal.
+        ValueError: the status of a refusal is not terminal.
     """
-    if event.status not in TERMINAL_JOB:
+    if isinstance(event, GateRefused) and event.status not in TERMINAL_JOB:
         raise ValueError(f"a refused job cannot have the status {event.status.value!r}")
     node = _current(board, event, frozenset({JobStatus.WAITING}))
-    if node is not None and node.hold == "gate":
-        board.end(node, event.status, event.reason)
+    if node is None or node.hold != "gate":
+        return
+    match event:
+        case GateOpened():
+            proceed(board, replace(node, gated=True))
+        case GateHeld():
+            board.put(node, reason=event.reason)
+        case GateRefused():
+            board.end(node, event.status, event.reason)
 
 
 def give_up(board: Board, event: NoWorker) -> None:

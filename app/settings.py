@@ -204,3 +204,10 @@ class Settings(BaseSettings):
         if self.artifacts.url is not None:
             return self.artifacts.url.get_secret_value()
         return f"file://{(self.data.folder / 'artifacts').resolve()}"
+
+    @cached_property
+    def backups_url(self) -> str:
+        """Where periodic backups of all definitions are, as fsspec takes it."""
+        if self.artifacts.url is not None:
+            return f"{self.artifacts.url.get_secret_value().rstrip('/')}/backups"
+        return f"file://{(self.data.folder / 'backups').resolve()}"

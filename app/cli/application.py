@@ -18,6 +18,8 @@ COMMANDS: Final = {
     "worker": "Run jobs (distributed mode)",
     "scheduler": "Run timers and sweeps (distributed mode)",
     "migrate": "Bring the database to the newest revision",
+    "backup": "Write all definitions into a file",
+    "restore": "Put all definitions of a backup back",
     "config": "Show the effective settings",
     "pipelines": "List the pipelines of a server",
     "trigger": "Start a pipeline on a server",

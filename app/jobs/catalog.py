@@ -130,7 +130,16 @@ class CleanUpRows(Message):
     priority = "low"
 
 
+@dataclass(frozen=True, slots=True)
+class BackUpDefinitions(Message):
+    """Keep a backup of all definitions beside the earlier ones."""
+
+    wire = "backup.keep"
+    priority = "low"
+
+
 MESSAGES: tuple[type[Message], ...] = (
+    BackUpDefinitions,
     RunJob,
     PassGate,
     ReleaseGroups,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.jobs.catalog import (
+    BackUpDefinitions,
     CancelExecution,
     CleanUpArtifacts,
     CleanUpRows,
@@ -13,7 +14,7 @@ from app.jobs.catalog import (
     ReleaseGroups,
     RunJob,
 )
-from workers.actors import artifacts, groups, jobs, logs, rows
+from workers.actors import artifacts, backups, groups, jobs, logs, rows
 from workers.actors.actor import Actor
 
 ACTORS: Mapping[type[Message], Actor[Any]] = {
@@ -25,6 +26,7 @@ ACTORS: Mapping[type[Message], Actor[Any]] = {
     CancelExecution: Actor(groups.cancel_execution, max_retries=8, backoff_s=1.0),
     MergeLogs: Actor(logs.merge_logs, max_retries=3, backoff_s=60.0),
     CleanUpArtifacts: Actor(artifacts.clean_up_artifacts, max_retries=3, backoff_s=60.0),
+    BackUpDefinitions: Actor(backups.back_up_definitions, max_retries=3, backoff_s=60.0),
     CleanUpRows: Actor(rows.clean_up_rows, max_retries=3, backoff_s=60.0),
 }
 

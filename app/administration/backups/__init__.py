@@ -1,0 +1,1 @@
+"""Backups of all definitions: what people made, without what ran."""

@@ -12,6 +12,7 @@ from app.auth.dependencies import Public
 from app.auth.endpoints import ROUTERS as AUTH
 from app.credentials.endpoints import ROUTERS as CREDENTIALS
 from app.executions.endpoints import ROUTERS as EXECUTIONS
+from app.inbox.endpoints import router as inbox
 from app.logs.endpoints import router as logs
 from app.pipelines.endpoints import ROUTERS as PIPELINES
 from app.pipelines.endpoints.dialect import router as dialect
@@ -25,6 +26,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     # First: `/pipelines/status` is no pipeline of that id.
     realtime,
     *AUTH,
+    inbox,
     projects,
     *CREDENTIALS,
     *PIPELINES,

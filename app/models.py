@@ -17,6 +17,7 @@ from app.executions.models import (
     JobAttempt,
     Step,
 )
+from app.inbox.models import Inbox, InboxItem
 from app.jobs.models import OutboxRow
 from app.logs.models import LogChunk
 from app.pipelines.models import Pipeline, PipelineVersion
@@ -36,6 +37,8 @@ __all__ = [
     "ExecutionEvent",
     "GroupMember",
     "IdempotencyKey",
+    "Inbox",
+    "InboxItem",
     "Identity",
     "Job",
     "JobAttempt",

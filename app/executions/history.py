@@ -10,6 +10,7 @@ from app.events import ExecutionChanged, JobChanged, UserNotified, publish_after
 from app.executions.measuring import count_ended
 from app.executions.models import Execution
 from app.executions.repository.moving import MovingRepository
+from app.inbox.service import notify
 from app.jobs.tags import EXECUTIONS, executions_of, touch
 
 Change = ExecutionChanged | JobChanged
@@ -78,7 +79,8 @@ async def record(
     count_ended(session, events)
     if any(isinstance(event, ExecutionChanged) for event in events):
         await touch(session, EXECUTIONS, executions_of(execution.project_id))
-    publish_after_commit(session, *events, *_notices(execution, events))
+    publish_after_commit(session, *events)
+    await notify(session, *_notices(execution, events))
 
 
 def _notices(execution: Execution, events: Sequence[Change]) -> list[UserNotified]:

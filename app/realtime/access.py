@@ -63,7 +63,12 @@ async def _is_permitted(
         case TopicKind.EXECUTION:
             found = select(Execution.id).where(
                 Execution.id == id_,
-                permitted(Execution.project_id, principal, Action.EXECUTION_READ),
+                permitted(
+                    Execution.project_id,
+                    principal,
+                    Action.EXECUTION_READ,
+                    pipeline_id=Execution.pipeline_id,
+                ),
             )
         case TopicKind.JOB_LOG:
             found = (
@@ -74,7 +79,9 @@ async def _is_permitted(
         case TopicKind.PIPELINE:
             found = select(Pipeline.id).where(
                 Pipeline.id == id_,
-                permitted(Pipeline.project_id, principal, Action.PIPELINE_READ),
+                permitted(
+                    Pipeline.project_id, principal, Action.PIPELINE_READ, pipeline_id=Pipeline.id
+                ),
             )
         case _:
             found = select(Project.id).where(

@@ -31,7 +31,7 @@ SNAPSHOTS: dict[str, str] = {
     "pipeline.snapshot": "The status of the pipeline",
     "project.snapshot": "The status of the project's pipelines",
     "system.snapshot": "Executions and jobs by status",
-    "user.snapshot": "Whose notifications follow",
+    "user.snapshot": "The newest notifications and how many are unread, as of `seq`",
 }
 CONTROL: dict[str, str] = {
     "subscribed": "The topic is watched; `resumed` says whether `since` was known",

@@ -12,7 +12,7 @@ from app.realtime.entry import Realtime
 from app.realtime.host import HostSampler
 from app.realtime.hub import Hub
 from app.realtime.socket import SocketOptions
-from app.realtime.sources import ExecutionSource, LogSource, Source
+from app.realtime.sources import ExecutionSource, LogSource, Source, UserSource
 from app.realtime.state_sources import state_source
 from app.realtime.tickets import Tickets
 from app.realtime.topics import TopicKind, TopicName
@@ -50,4 +50,6 @@ def source_of(database: Database, name: TopicName) -> Source:
         return ExecutionSource(database, name, name.id)
     if name.kind is TopicKind.JOB_LOG and name.id is not None:
         return LogSource(database, name, name.id)
+    if name.kind is TopicKind.USER and name.id is not None:
+        return UserSource(database, name, name.id)
     return state_source(database, name)

@@ -9,8 +9,10 @@ from uuid import UUID
 
 from app.core.clock import utcnow
 from app.core.db import Database, ReadSession
+from app.core.pagination import PageParams
 from app.events.bus import Message, messages_of
 from app.events.models import envelope
+from app.inbox.service import inbox_page, last_seq, told_after
 from app.realtime.frames import Frame
 from app.realtime.log_slices import events_of_chunk
 from app.realtime.repository import RealtimeRepository
@@ -21,6 +23,7 @@ Position = dict[str, int]
 
 _EVENTS_AT_ONCE = 500
 _CHUNKS_AT_ONCE = 8
+_SHOWN = 20
 
 
 @dataclass(slots=True)
@@ -179,6 +182,38 @@ class LogSource:
 
     async def states(self) -> list[Frame]:
         return (await self.snapshot()).frames
+
+
+class UserSource:
+    """The notifications of one user."""
+
+    def __init__(self, database: Database, name: TopicName, user_id: UUID) -> None:
+        self._database, self._name, self._id = database, name, user_id
+
+    async def snapshot(self) -> Snapshot:
+        async with self._database.read() as session:
+            page = await inbox_page(session, user_id=self._id, paging=PageParams(limit=_SHOWN))
+        # The newest one that this read saw: what came meanwhile follows.
+        seq = page.items[0].seq if page.items else 0
+        data = {"user_id": self._id, **page.model_dump(mode="json", exclude={"next"})}
+        return Snapshot([snapshot_frame(self._name, "user.snapshot", data, seq=seq)], {"": seq})
+
+    async def after(self, position: Position, *, stream: str | None = None) -> Sequence[Message]:
+        async with self._database.read() as session:
+            return messages_of(
+                await told_after(
+                    session, user_id=self._id, seq=position.get("", 0), limit=_EVENTS_AT_ONCE
+                )
+            )
+
+    async def resume(self, since: str) -> Position | None:
+        async with self._database.read() as session:
+            last = await last_seq(session, user_id=self._id)
+        seq = number_of(since)
+        return None if seq is None or seq > last else {"": seq}
+
+    async def states(self) -> list[Frame]:
+        return []
 
 
 def number_of(text: str) -> int | None:

@@ -37,7 +37,7 @@ class StateSource:
 
 
 def state_source(database: Database, name: TopicName) -> StateSource:
-    """The present of a pipeline, a project, the system; of a user: that they are heard."""
+    """The present of a pipeline, a project, the system."""
 
     async def read(session: ReadSession) -> Any:
         repository = StatusRepository(session)
@@ -46,9 +46,7 @@ def state_source(database: Database, name: TopicName) -> StateSource:
             return None if status is None else status.model_dump(mode="json")
         if name.kind is TopicKind.PROJECT and name.id is not None:
             return (await repository.of_project(name.id)).model_dump(mode="json")
-        if name.kind is TopicKind.SYSTEM:
-            executions, jobs = await repository.counts()
-            return {"executions": executions, "jobs": jobs}
-        return {"user_id": str(name.id)}
+        executions, jobs = await repository.counts()
+        return {"executions": executions, "jobs": jobs}
 
     return StateSource(database, name, read)

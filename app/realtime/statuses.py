@@ -45,9 +45,7 @@ class StatusRepository:
 
     async def page(self, principal: Principal, filters: StatusFilters) -> PipelineStatuses:
         """A page of the pipelines that this principal may see."""
-        statement = select(Pipeline).where(
-            permitted(Pipeline.project_id, principal, Action.PIPELINE_READ)
-        )
+        statement = select(Pipeline).where(_visible(principal))
         if filters.project_id is not None:
             statement = statement.where(Pipeline.project_id == filters.project_id)
         if filters.search:
@@ -80,9 +78,7 @@ class StatusRepository:
         """One pipeline; None when there is none or this principal may not know of it."""
         statement = select(Pipeline).where(Pipeline.id == pipeline_id)
         if principal is not None:
-            statement = statement.where(
-                permitted(Pipeline.project_id, principal, Action.PIPELINE_READ)
-            )
+            statement = statement.where(_visible(principal))
         pipeline = await self._session.scalar(statement)
         return None if pipeline is None else (await self._statuses([pipeline]))[0]
 
@@ -189,3 +185,7 @@ def _status(
         success_rate=int(figures["succeeded"]) / judged if judged else None,
         average_duration_s=None if average is None else round(float(average), 3),
     )
+
+
+def _visible(principal: Principal) -> ColumnElement[bool]:
+    return permitted(Pipeline.project_id, principal, Action.PIPELINE_READ, pipeline_id=Pipeline.id)

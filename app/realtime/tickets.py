@@ -65,11 +65,13 @@ def _to_json(principal: Principal) -> dict[str, Any]:
         "how": principal.how,
         "credential_id": str(principal.credential_id),
         "expires_at": principal.expires_at and principal.expires_at.isoformat(),
+        "project_id": principal.project_id and str(principal.project_id),
+        "project_role": principal.project_role,
     }
 
 
 def _from_json(value: dict[str, Any]) -> Principal:
-    expires_at = value["expires_at"]
+    expires_at, project_id = value["expires_at"], value["project_id"]
     return Principal(
         user_id=UUID(value["user_id"]),
         name=value["name"],
@@ -78,4 +80,6 @@ def _from_json(value: dict[str, Any]) -> Principal:
         how=value["how"],
         credential_id=UUID(value["credential_id"]),
         expires_at=expires_at and datetime.fromisoformat(expires_at),
+        project_id=project_id and UUID(project_id),
+        project_role=value["project_role"],
     )

@@ -10,9 +10,10 @@ import pytest
 
 from app.core.clock import new_id
 from app.engine.states import ExecutionStatus
-from app.events import ExecutionChanged
+from app.events import ExecutionChanged, UserNotified
 from app.executions.history import record
 from app.executions.models import Execution
+from app.inbox.service import notify
 from app.projects.models import Role
 from tests.fixtures.factories import Factory
 from tests.polling import until
@@ -200,6 +201,39 @@ async def test_the_end_of_an_execution_reaches_whoever_started_it(
     assert notice["data"]["kind"] == "execution.finished"
     assert notice["data"]["execution_id"] == str(tale.execution.id)
     assert notice["data"]["title"].endswith("failure")
+    assert notice["seq"] == 1
+
+
+async def test_a_user_who_was_away_is_told_what_came_meanwhile(
+    server: Server, make: Factory, open_socket: Connect
+) -> None:
+    alice = await make.user()
+    token = await make.token(alice)
+
+    async def tell_alice(*titles: str) -> None:
+        for title in titles:
+            async with server.database.session() as session:
+                await notify(session, UserNotified(user_id=alice.id, kind="test", title=title))
+
+    await tell_alice("zero")
+    client = await open_socket(server, "/ws/users/me", token)
+    snapshot = await client.next("user.snapshot")
+    assert (snapshot["seq"], snapshot["data"]["unread"]) == (1, 1)
+    assert [item["title"] for item in snapshot["data"]["items"]] == ["zero"]
+    await tell_alice("one")
+    live = await client.next("user.notified")
+    await client.connection.close()
+    await tell_alice("two", "three")
+    again = await open_socket(server, "/ws/users/me?since=1", token)
+    assert (await again.next("subscribed"))["data"]["resumed"] is True
+    # From the database and from the bus it is the same.
+    assert await again.next() == live
+    found = [await again.next("user.notified") for _ in range(2)]
+    assert [(one["seq"], one["data"]["title"]) for one in found] == [(3, "two"), (4, "three")]
+    lost = await open_socket(server, "/ws/users/me?since=99", token)
+    frame = await lost.next("user.snapshot")
+    while frame["seq"] < 4:
+        frame = await lost.next("user.notified")
 
 
 async def test_the_log_of_an_execution_is_streamed_to_its_end(

@@ -4,6 +4,7 @@ from app.administration.clean_up import clean_up as clean_up_workers
 from app.auth.service.clean_up import clean_up as clean_up_credentials
 from app.core.logging import logger
 from app.executions.service.clean_up import clean_up as clean_up_keys
+from app.inbox.service import clean_up as clean_up_inboxes
 from app.jobs.catalog import CleanUpRows
 from workers.actors.actor import Context
 
@@ -11,11 +12,12 @@ log = logger(__name__)
 
 
 async def clean_up_rows(context: Context, _: CleanUpRows) -> None:
-    """Remove sessions, API tokens, Idempotency-Keys and worker processes that have ended."""
+    """Remove sessions, API tokens, Idempotency-Keys, notifications and workers that have ended."""
     database = context.database
     idle_s = context.settings.security.session_idle_s
     credentials = await clean_up_credentials(database, session_idle_s=idle_s)
     keys = await clean_up_keys(database)
     workers = await clean_up_workers(database)
+    await clean_up_inboxes(database)
     if credentials or keys or workers:
         log.info("rows_cleaned_up", credentials=credentials, keys=keys, workers=workers)

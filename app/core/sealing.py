@@ -2,14 +2,16 @@
 
 import os
 import secrets
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.crypto import Keyring, Sealed
+from app.core.crypto import CannotDecrypt, Keyring, Sealed
 from app.core.errors import Unavailable
 from app.core.orm import MediumBlob
 
@@ -19,23 +21,43 @@ KEY_FILE = "secret.key"
 class SealedColumns:
     """Columns of a row with one encrypted value. `ansflow keys rotate` finds all such tables."""
 
+    if TYPE_CHECKING:
+        __tablename__: str
+        id: Mapped[uuid.UUID]
+
     key_id: Mapped[str] = mapped_column(String(16))
     wrapped_key: Mapped[bytes] = mapped_column(MediumBlob)
     ciphertext: Mapped[bytes] = mapped_column(MediumBlob)
 
 
-def context_of(table: str, row_id: object) -> str:
-    """What an encrypted value of a row is bound to."""
-    return f"{table}:{row_id}"
+def seal_into(row: SealedColumns, data: bytes, keyring: Keyring) -> None:
+    """Put an encrypted value into a row that has its id; it can be read from this row only."""
+    sealed = keyring.seal(data, context=context_of(row))
+    row.key_id, row.wrapped_key, row.ciphertext = (
+        sealed.key_id,
+        sealed.wrapped_key,
+        sealed.ciphertext,
+    )
 
 
-def sealed_columns(sealed: Sealed) -> dict[str, str | bytes]:
-    """The values of `SealedColumns`."""
-    return {
-        "key_id": sealed.key_id,
-        "wrapped_key": sealed.wrapped_key,
-        "ciphertext": sealed.ciphertext,
-    }
+def opened(row: SealedColumns, keyring: Keyring | None) -> bytes:
+    """The value of a row in clear.
+
+    Raises: CannotDecrypt.
+    """
+    if keyring is None:
+        raise CannotDecrypt(f"the key {row.key_id} is not configured")
+    return keyring.open(sealed_of(row), context=context_of(row))
+
+
+def sealed_of(row: SealedColumns) -> Sealed:
+    """The encrypted value of a row."""
+    return Sealed(row.key_id, row.wrapped_key, row.ciphertext)
+
+
+def context_of(row: SealedColumns) -> str:
+    """What the value of a row is bound to: its table and id."""
+    return f"{row.__tablename__}:{row.id}"
 
 
 class NoMasterKey(Unavailable):

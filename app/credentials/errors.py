@@ -17,3 +17,19 @@ class NobodyCouldApprove(Invalid):
 
 class ApproverNotMember(Invalid):
     code, title = "approver_not_member", "An approver is no member of the project"
+
+
+class VariableNotFound(NotFound):
+    code, title = "variable_not_found", "No such variable"
+
+
+class SecretNotFound(NotFound):
+    code, title = "secret_not_found", "No such secret"
+
+
+class TooManyValues(Conflict):
+    code, title = "too_many_values", "There is no room for another one"
+
+
+class SetMeanwhile(Conflict):
+    code, title = "set_meanwhile", "Somebody else has set it at the same time"

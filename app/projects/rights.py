@@ -40,6 +40,10 @@ class Action(StrEnum):
     AUDIT_READ = "audit.read"
     ENVIRONMENT_READ = "environment.read"
     ENVIRONMENT_WRITE = "environment.write"
+    VARIABLE_READ = "variable.read"
+    VARIABLE_WRITE = "variable.write"
+    SECRET_READ = "secret.read"
+    SECRET_WRITE = "secret.write"
 
 
 LEAST: Mapping[Action, Role] = MappingProxyType(
@@ -67,6 +71,10 @@ LEAST: Mapping[Action, Role] = MappingProxyType(
         Action.AUDIT_READ: Role.MAINTAINER,
         Action.ENVIRONMENT_READ: Role.REPORTER,
         Action.ENVIRONMENT_WRITE: Role.MAINTAINER,
+        Action.VARIABLE_READ: Role.DEVELOPER,
+        Action.VARIABLE_WRITE: Role.MAINTAINER,
+        Action.SECRET_READ: Role.DEVELOPER,
+        Action.SECRET_WRITE: Role.MAINTAINER,
     }
 )
 """The least role for each action."""
@@ -97,6 +105,10 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.AUDIT_READ: "See who changed what in the project",
         Action.ENVIRONMENT_READ: "See environments and how they are protected",
         Action.ENVIRONMENT_WRITE: "Create, change and delete environments",
+        Action.VARIABLE_READ: "See variables with their values",
+        Action.VARIABLE_WRITE: "Set and delete variables",
+        Action.SECRET_READ: "See which secrets there are; nobody sees their values",
+        Action.SECRET_WRITE: "Set and delete secrets",
     }
 )
 

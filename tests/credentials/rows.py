@@ -3,8 +3,10 @@
 import uuid
 
 from app.core.clock import new_id, utcnow
+from app.core.crypto import Keyring
 from app.core.db import Database
-from app.credentials.models import Environment
+from app.core.sealing import seal_into
+from app.credentials.models import Environment, Secret, Variable
 
 
 async def add_environment(
@@ -29,3 +31,21 @@ async def add_environment(
     async with database.session() as session:
         session.add(environment)
     return environment
+
+
+async def add_values(database: Database, environment: Environment) -> None:
+    """A variable REGION and a secret TOKEN, of the environment and of its project."""
+    project_id, now = environment.project_id, utcnow()
+    async with database.session() as session:
+        for environment_id in (None, environment.id):
+            common = {
+                "project_id": project_id,
+                "environment_id": environment_id,
+                "scope_id": environment_id or project_id,
+                "created_at": now,
+                "updated_at": now,
+            }
+            secret = Secret(id=new_id(), name="TOKEN", **common)
+            seal_into(secret, b"hunter2", Keyring(["test"]))
+            session.add(secret)
+            session.add(Variable(id=new_id(), name="REGION", value="eu", **common))

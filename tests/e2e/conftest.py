@@ -38,6 +38,7 @@ async def start_distributed(folder: Path, database_url: str, **more: str) -> Sys
         ANSFLOW_REDIS__PREFIX=prefix,
         ANSFLOW_RABBITMQ__URL=rabbitmq_url(),
         ANSFLOW_RABBITMQ__PREFIX=f"{prefix}.",
+        ANSFLOW_SECURITY__SECRET_KEY=secrets.token_hex(32),
         **more,
     )
     system = System("distributed", folder, variables, settings_of(variables), port)

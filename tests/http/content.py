@@ -135,6 +135,10 @@ class Content:
             "number": 1,
         }
         environment = body(self.root.post(f"{path}/environments", json={"name": "production"}), 201)
-        self.values[caller]["environment_id"] = environment["id"]
+        values = {"environment_id": environment["id"], "variable_name": "A", "secret_name": "B"}
+        for place in (path, f"{path}/environments/{environment['id']}"):
+            body(self.root.put(f"{place}/variables/A", json={"value": "a"}))
+            body(self.root.put(f"{place}/secrets/B", json={"value": "hunter2"}))
+        self.values[caller] |= values
         if own is not self.root:
             own.close()

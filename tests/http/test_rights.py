@@ -27,7 +27,7 @@ from app.projects.rights import (
     is_at_least,
 )
 from tests.artifacts.rows import add_test, keep_something
-from tests.credentials.rows import add_environment
+from tests.credentials.rows import add_environment, add_values
 from tests.fixtures.factories import Factory, SignIn
 from tests.logs.conftest import LogFactory
 
@@ -168,8 +168,11 @@ class Content:
         step = await self.logs.step(job)
         artifact_id, cache_id = await keep_something(self.logs.database, project.id, job)
         environment = await add_environment(self.logs.database, project.id)
+        await add_values(self.logs.database, environment)
         self.values = {
             "environment_id": environment.id,
+            "variable_name": "REGION",
+            "secret_name": "TOKEN",
             "artifact_id": artifact_id,
             "cache_id": cache_id,
             "test": (await add_test(self.logs.database, execution, job)).hex(),

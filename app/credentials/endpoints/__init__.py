@@ -2,6 +2,12 @@
 
 from fastapi import APIRouter
 
-from app.credentials.endpoints.environments import router as environments
+from app.credentials.endpoints import environments, secrets, variables
 
-ROUTERS: tuple[APIRouter, ...] = (environments,)
+ROUTERS: tuple[APIRouter, ...] = (
+    environments.router,
+    variables.router,
+    variables.of_environment,
+    secrets.router,
+    secrets.of_environment,
+)

@@ -1,15 +1,15 @@
 """Environments of a project."""
 
-import uuid
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import APIRouter, Query, status
 
 from app.auth.errors import InsufficientScope
 from app.core.dependencies import ReadSession, Session
 from app.core.errors import Unauthenticated
 from app.core.pagination import Paging
 from app.core.schemas import Page
+from app.credentials.dependencies import EnvironmentId
 from app.credentials.errors import EnvironmentNameTaken, EnvironmentNotFound, NobodyCouldApprove
 from app.credentials.repository.environments import EnvironmentRepository
 from app.credentials.schemas.environments import (
@@ -41,7 +41,6 @@ WRITING: dict[int | str, dict[str, Any]] = {
     409: EnvironmentNameTaken.doc(),
     422: NobodyCouldApprove.doc(),
 }
-EnvironmentId = Annotated[uuid.UUID, Path(description="Id of an environment of the project")]
 
 
 @router.get("")

@@ -52,10 +52,10 @@ BEFORE: dict[str, Callable[["Trail", Mapping[str, Any]], None]] = {
 }
 """What must be done before an operation can succeed."""
 
-Body = Callable[[Content, Mapping[str, Any]], Mapping[str, Any]]
+Body = Callable[[Content, Mapping[str, Any]], dict[str, Any]]
 
 
-def link(content: Content, values: Mapping[str, Any]) -> Mapping[str, Any]:
+def link(content: Content, values: Mapping[str, Any]) -> dict[str, Any]:
     made = content.root.post(f"/users/{values['user_id']}/password-link", json={})
     return {"token": body(made, 201)["token"], "new_password": PASSWORD}
 

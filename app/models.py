@@ -1,6 +1,7 @@
 """Imports every module's models, so that the metadata is whole."""
 
-from app.administration.models import Worker
+from app.administration.models import PeriodicRun, PeriodicWork, RetentionRule, Worker
+from app.ansible.models import AnsibleFile, AnsibleFileVersion
 from app.artifacts.models import Artifact, CacheEntry, StoredContent, TestCase
 from app.audit.models import AuditEntry
 from app.auth.models import ApiToken, Identity, LoginSession, PasswordLink, User
@@ -22,24 +23,37 @@ from app.jobs.models import OutboxRow
 from app.logs.models import LogChunk
 from app.pipelines.models import Pipeline, PipelineVersion
 from app.projects.models import Launcher, Member, Project, ProjectTeam, Team, TeamMember
+from app.triggers.models import (
+    CommitStatus,
+    Delivery,
+    DeliveryResult,
+    Repository,
+    RepositoryPipeline,
+)
+from app.triggers.schedules.models import Schedule, ScheduleFire
 
 __all__ = [
+    "AnsibleFile",
+    "AnsibleFileVersion",
     "ApiToken",
     "Artifact",
     "AuditEntry",
     "Base",
     "CacheEntry",
     "ChangedSetting",
+    "CommitStatus",
     "ConcurrencyGroup",
     "Credential",
+    "Delivery",
+    "DeliveryResult",
     "Environment",
     "Execution",
     "ExecutionEvent",
     "GroupMember",
     "IdempotencyKey",
+    "Identity",
     "Inbox",
     "InboxItem",
-    "Identity",
     "Job",
     "JobAttempt",
     "Launcher",
@@ -48,10 +62,17 @@ __all__ = [
     "Member",
     "OutboxRow",
     "PasswordLink",
+    "PeriodicRun",
+    "PeriodicWork",
     "Pipeline",
     "PipelineVersion",
     "Project",
     "ProjectTeam",
+    "Repository",
+    "RepositoryPipeline",
+    "RetentionRule",
+    "Schedule",
+    "ScheduleFire",
     "Secret",
     "Step",
     "StoredContent",

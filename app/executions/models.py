@@ -15,7 +15,8 @@ class Execution(Base):
     """One run of a pipeline version. `seq` is the number of its last event.
 
     `github` is the `github` context as it was at the trigger, with the event's payload; `vars` are
-    the variables of that moment: a re-run sees the same.
+    the variables of that moment: a re-run sees the same. `repository_id` is the repository whose
+    event started it, if any. Jobs of an execution that is not `trusted` get no secrets.
     """
 
     __tablename__ = "executions"
@@ -54,6 +55,8 @@ class Execution(Base):
     concurrency_group: Mapped[str | None] = mapped_column(String(255))
     cancel_in_progress: Mapped[bool] = mapped_column(default=False)
     workdir: Mapped[str | None] = mapped_column(String(4096))
+    repository_id: Mapped[uuid.UUID | None]
+    trusted: Mapped[bool] = mapped_column(default=True)
     seq: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]

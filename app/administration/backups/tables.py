@@ -24,6 +24,8 @@ INCLUDED = (
     "secrets",
     "credentials",
     "global_settings",
+    "repositories",
+    "repository_pipelines",
 )
 """Definitions. Their order does not matter: rows are written after those that they refer to."""
 
@@ -32,10 +34,15 @@ EXCLUDED: Mapping[str, str] = MappingProxyType(
         "artifacts": "made by an execution; its content is in the store",
         "audit_entries": "a history that no restore may rewrite",
         "cache_entries": "made again by the next execution",
+        "commit_statuses": "what the forge was told about an execution",
         "concurrency_groups": "made again when somebody waits",
         "concurrency_members": "who runs or waits now",
+        "deliveries": "what forges told, not what is defined",
+        "delivery_results": "part of a delivery",
         "execution_events": "a history of executions",
         "executions": "what ran, not what is defined",
+        "inbox_items": "told somebody of something that happened",
+        "inboxes": "counts those, and nothing else",
         "idempotency_keys": "valid for a day",
         "job_attempts": "part of an execution",
         "jobs": "part of an execution",

@@ -1,20 +1,20 @@
 """Start an execution: one transaction, all rows inserted in bulk.
 
 Cost for any number of jobs: the pipeline's counter (2 statements), the execution, its jobs, its
-events, its messages and the idempotency key (one INSERT each); the version is read once per
-process. A concurrency group adds the group's row and its members.
+events, its messages and the idempotency key (one INSERT each); the project's
+variables are read each time, the version once per process. A concurrency group adds the group's
+row and its members.
 """
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from app.audit.recording import fields_of
-from app.auth.principals import Principal
-from app.core.clock import new_id
 from app.core.db import AsyncSession, Database
+from app.credentials.repository.values import VariableRepository
 from app.engine.definition import Definition
 from app.engine.document import InvalidDefinition, InvalidInputs, coerce_inputs
 from app.engine.expressions import ExpressionError, to_text
@@ -30,7 +30,6 @@ from app.executions.errors import (
     IdempotencyKeyReused,
     InputsAreInvalid,
 )
-from app.executions.github import github_context, repository_of
 from app.executions.history import events_of, record
 from app.executions.interpreter import do_commands
 from app.executions.models import Execution
@@ -38,44 +37,12 @@ from app.executions.repository.groups import GroupRepository
 from app.executions.repository.starting import Counted, StartRepository
 from app.executions.service.gates import cancel_members
 from app.executions.service.trail import record_execution
+from app.executions.service.triggers import Started, Trigger, new_execution
 from app.pipelines.definitions import Parsed, parse_version, remembered
 
+__all__ = ["WAITS_FOR_GROUP", "Started", "Trigger", "start_execution", "start_within"]
+
 WAITS_FOR_GROUP = "waits for its concurrency group"
-
-
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """What starts an execution. `version` None takes the pipeline's current one.
-
-    `idempotency_key` with `digest` (of the whole request) makes a second call by the same user
-    answer the first execution. `workdir` is the directory that `checkout` takes as it stands.
-    `only_job` leaves out what that job does not need. `by` is the person who asks for it.
-    """
-
-    pipeline_id: uuid.UUID
-    event: str = "workflow_dispatch"
-    version: int | None = None
-    ref: str | None = None
-    sha: str | None = None
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    payload: Mapping[str, Any] = field(default_factory=dict)
-    variables: Mapping[str, str] = field(default_factory=dict)
-    user_id: uuid.UUID | None = None
-    actor: str = "ansflow"
-    only_job: str | None = None
-    workdir: str | None = None
-    idempotency_key: str | None = None
-    digest: str | None = None
-    by: Principal | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """The new execution, or the one that the same request started before."""
-
-    execution_id: uuid.UUID
-    number: int
-    is_new: bool
 
 
 async def start_execution(database: Database, trigger: Trigger, *, server_url: str) -> Started:
@@ -87,7 +54,7 @@ async def start_execution(database: Database, trigger: Trigger, *, server_url: s
 
     async def write(session: AsyncSession) -> Started:
         known = await _known(session, trigger)
-        return known or await _start(session, trigger, server_url=server_url)
+        return known or await start_within(session, trigger, server_url=server_url)
 
     return await database.transact(write)
 
@@ -103,7 +70,12 @@ async def _known(session: AsyncSession, trigger: Trigger) -> Started | None:
     return Started(known.execution_id, known.number, is_new=False)
 
 
-async def _start(session: AsyncSession, trigger: Trigger, *, server_url: str) -> Started:
+async def start_within(session: AsyncSession, trigger: Trigger, *, server_url: str) -> Started:
+    """As `start_execution`, in the caller's transaction (`database.transact`), without looking for
+    an Idempotency-Key.
+
+    Raises: ExecutionNotFound, InputsAreInvalid, DefinitionIsInvalid.
+    """
     repository = StartRepository(session)
     counted = await repository.count(trigger.pipeline_id, version=trigger.version)
     if counted is None:
@@ -112,6 +84,8 @@ async def _start(session: AsyncSession, trigger: Trigger, *, server_url: str) ->
     if parsed is None:
         source, called = await repository.version(counted.version_id)
         parsed = _parse(counted.version_id, source, called)
+    variables = await VariableRepository(session).of_project(counted.project_id)
+    trigger = replace(trigger, variables={**variables, **trigger.variables})
     draft = _Draft.of(trigger, counted, parsed, server_url=server_url)
     holds = await _enter_group(session, draft)
     decision = draft.decision
@@ -147,7 +121,7 @@ class _Draft:
 
     @classmethod
     def of(cls, trigger: Trigger, counted: Counted, parsed: Parsed, *, server_url: str) -> "_Draft":
-        execution = _execution(trigger, counted, server_url=server_url)
+        execution = new_execution(trigger, counted, server_url=server_url)
         only = None if trigger.only_job is None else (trigger.only_job,)
         try:
             execution.inputs = _inputs(trigger, parsed.definition)
@@ -194,41 +168,6 @@ def _name(execution: Execution, definition: Definition, planned: Plan, counted: 
     execution.cancel_in_progress = planned.cancel_in_progress
 
 
-def _execution(trigger: Trigger, counted: Counted, *, server_url: str) -> Execution:
-    execution_id = new_id()
-    payload = trigger.payload
-    github = github_context(
-        event=trigger.event,
-        payload=payload,
-        ref=trigger.ref,
-        sha=trigger.sha,
-        actor=trigger.actor,
-        repository=repository_of(payload) or f"{counted.project_slug}/{counted.pipeline_slug}",
-        workflow=counted.pipeline_name,
-        execution_id=str(execution_id),
-        number=counted.number,
-        server_url=server_url,
-    )
-    return Execution(
-        id=execution_id,
-        project_id=counted.project_id,
-        pipeline_id=trigger.pipeline_id,
-        version_id=counted.version_id,
-        number=counted.number,
-        attempt=1,
-        event=trigger.event,
-        ref=trigger.ref,
-        sha=trigger.sha,
-        github=github,
-        vars=dict(trigger.variables),
-        triggered_by=trigger.user_id,
-        actor=trigger.actor,
-        cancel_requested=False,
-        cancel_in_progress=False,
-        workdir=trigger.workdir,
-    )
-
-
 def _contexts(execution: Execution) -> dict[str, Any]:
     return {
         "github": {**execution.github, "run_attempt": "1"},
@@ -256,7 +195,7 @@ async def _enter_group(session: AsyncSession, draft: _Draft) -> bool:
 _COLUMNS = tuple(
     "id project_id pipeline_id version_id number attempt title event ref sha github vars inputs "  # noqa: SIM905  a list of twenty words reads worse
     "triggered_by actor priority cancel_requested concurrency_group cancel_in_progress "
-    "workdir".split()
+    "workdir repository_id trusted".split()
 )
 
 

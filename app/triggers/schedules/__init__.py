@@ -1,0 +1,1 @@
+"""Schedules: when a pipeline runs by itself."""

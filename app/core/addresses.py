@@ -1,4 +1,4 @@
-"""Which addresses the server and its workers call: nobody reaches the inside of a network by them."""
+"""Which addresses are called for users: nobody reaches the inside of the network by them."""
 
 import asyncio
 import ipaddress

@@ -1,5 +1,6 @@
 """One HTTP request to somewhere that a user has named."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -43,13 +44,17 @@ async def post(
     """
     request = await _request(url, content=content, headers=headers, allow_private=allow_private)
     try:
-        async with httpx.AsyncClient(timeout=timeout_s, trust_env=False) as client:
+        # Also a server that sends a byte now and then must come to an end.
+        async with (
+            asyncio.timeout(3 * timeout_s),
+            httpx.AsyncClient(timeout=timeout_s, trust_env=False) as client,
+        ):
             response = await client.send(request, stream=True)
             try:
                 return Reply(response.status_code, await _begin(response, max_body))
             finally:
                 await response.aclose()
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, TimeoutError) as error:
         raise RequestFailed(f"no answer: {type(error).__name__}") from None
 
 

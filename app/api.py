@@ -16,7 +16,7 @@ from app.inbox.endpoints import router as inbox
 from app.logs.endpoints import router as logs
 from app.pipelines.endpoints import ROUTERS as PIPELINES
 from app.pipelines.endpoints.dialect import router as dialect
-from app.projects.endpoints import router as projects
+from app.projects.endpoints import ROUTERS as PROJECTS
 from app.realtime.endpoints import pages as realtime_pages
 from app.realtime.endpoints import router as realtime
 
@@ -27,7 +27,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     realtime,
     *AUTH,
     inbox,
-    projects,
+    *PROJECTS,
     *CREDENTIALS,
     *PIPELINES,
     *EXECUTIONS,

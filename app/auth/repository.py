@@ -97,12 +97,17 @@ class TokenRepository(Repository):
         return token
 
     async def delete_expired(self, *, limit: int) -> int:
-        """Delete tokens that ended; returns how many."""
-        ended = select(ApiToken.id).where(ApiToken.expires_at < db_now()).limit(limit)
-        ids = (await self.session.scalars(ended)).all()
-        if ids:
+        """Delete tokens that ended, those of projects with what they act as; returns how many."""
+        ended = (
+            select(ApiToken.id, ApiToken.user_id).where(ApiToken.expires_at < db_now()).limit(limit)
+        )
+        rows = (await self.session.execute(ended)).all()
+        if rows:
+            ids, user_ids = [row[0] for row in rows], [row[1] for row in rows]
             await self.session.execute(delete(ApiToken).where(ApiToken.id.in_(ids)))
-        return len(ids)
+            of_projects = User.id.in_(user_ids) & User.project_id.is_not(None)
+            await self.session.execute(delete(User).where(of_projects))
+        return len(rows)
 
 
 class SessionRepository(Repository):

@@ -11,7 +11,6 @@ from starlette.requests import HTTPConnection, Request
 from app.auth.dependencies import Caller
 from app.auth.principals import Principal
 from app.core.dependencies import DatabaseOf, database_of
-from app.executions.errors import PipelineNotFound
 from app.executions.repository.reading import ExecutionRepository
 from app.pipelines.dependencies import PipelineId
 from app.pipelines.service.access import PipelineAccess, pipeline_access
@@ -44,11 +43,9 @@ async def startable_pipeline(
 ) -> uuid.UUID:
     """A pipeline that the caller may start."""
     async with database.read() as session:
-        repository = ExecutionRepository(session).visible_to(principal)
-        project_id = await repository.project_of_pipeline(pipeline_id)
-        if project_id is None:
-            raise PipelineNotFound(f"there is no pipeline {pipeline_id}")
-        await access(session, principal, project=project_id, action=Action.EXECUTION_START)
+        await pipeline_access(
+            session, principal, pipeline_id=pipeline_id, action=Action.EXECUTION_START
+        )
     return pipeline_id
 
 

@@ -10,8 +10,9 @@ from app.core.pagination import PageParams, Slice
 from app.core.repository import Repository
 from app.pipelines.errors import PipelineNotFound, VersionNotFound
 from app.pipelines.models import Pipeline, PipelineVersion
-from app.projects.models import Member, Project, Role
+from app.projects.models import Launcher, Project, Role
 from app.projects.repository import permitted
+from app.projects.repository.scope import launched_by, memberships, own_role
 from app.projects.rights import Action
 
 
@@ -21,17 +22,25 @@ class PipelineRepository(Repository):
     async def find(
         self, principal: Principal, pipeline_id: uuid.UUID
     ) -> tuple[Pipeline, Project, Role | None] | None:
-        """A pipeline with its project and the caller's membership; one query."""
+        """A pipeline with its project and what the caller was made there; one query."""
+        granted = memberships(principal)
         statement = (
-            select(Pipeline, Project, Member.role)
+            select(Pipeline, Project, granted.c.role)
             .join(Project, Project.id == Pipeline.project_id)
-            .outerjoin(
-                Member, (Member.project_id == Project.id) & (Member.user_id == principal.user_id)
-            )
+            .outerjoin(granted, granted.c.project_id == Project.id)
             .where(Pipeline.id == pipeline_id, _visible(principal))
         )
-        row = (await self.session.execute(statement)).one_or_none()
-        return row and (row[0], row[1], row[2])
+        rows = (await self.session.execute(statement)).all()
+        if not rows:
+            return None
+        return rows[0][0], rows[0][1], own_role(principal, (row[2] for row in rows))
+
+    async def is_launcher(self, principal: Principal, pipeline_id: uuid.UUID) -> bool:
+        """True when the caller may start this pipeline without a role in its project."""
+        if principal.user_id is None:
+            return False
+        launched = launched_by(principal.user_id).where(Launcher.pipeline_id == pipeline_id)
+        return await self.session.scalar(launched.limit(1)) is not None
 
     async def list(
         self, principal: Principal, params: PageParams, *, project_id: uuid.UUID | None = None
@@ -84,7 +93,7 @@ class VersionRepository(Repository):
 
 
 def _visible(principal: Principal) -> ColumnElement[bool]:
-    return permitted(Pipeline.project_id, principal, Action.PIPELINE_READ)
+    return permitted(Pipeline.project_id, principal, Action.PIPELINE_READ, pipeline_id=Pipeline.id)
 
 
 def _versions(pipeline_id: uuid.UUID) -> Select[PipelineVersion]:

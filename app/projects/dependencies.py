@@ -18,6 +18,9 @@ ProjectReference = Annotated[
     str,
     Path(description="Id or address of a project", max_length=100, examples=["demo"]),
 ]
+TeamReference = Annotated[
+    str, Path(description="Address of a team", max_length=100, examples=["operations"])
+]
 
 
 def reads(action: Action) -> Any:

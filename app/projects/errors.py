@@ -23,5 +23,21 @@ class MemberNotFound(NotFound):
     code, title = "member_not_found", "No such member"
 
 
+class TeamNotFound(NotFound):
+    code, title = "team_not_found", "No such team, or you are not in it"
+
+
+class TeamSlugTaken(Conflict):
+    code, title = "team_slug_taken", "Another team has this address"
+
+
+class ManagersOnly(Forbidden):
+    code, title = "managers_only", "Only managers of the team may do this"
+
+
+class LauncherNotFound(NotFound):
+    code, title = "launcher_not_found", "No such launcher"
+
+
 class LastOwner(Conflict):
     code, title = "last_owner", "A project must have an owner"

@@ -1,12 +1,13 @@
 """Who may do what in a project: the only table of rights. `docs/rights.md` is made from it.
 
-Everybody who may see a public project, and every user for an internal one, has the rights of
-`VISITOR` there; a membership adds to that and never takes away. System administrators may do
-everything. A token without the scope `admin` has none of the rights in `NEEDS_ADMIN_SCOPE`.
+A role is held by a membership, or by that of a team: the highest counts. Everybody who may see a
+public project, and every user for an internal one, has the rights of `VISITOR` there; a membership
+adds to that and never takes away. System administrators may do everything. A token without the
+scope `admin` has none of the rights in `NEEDS_ADMIN_SCOPE`.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -24,6 +25,8 @@ class Action(StrEnum):
     MEMBER_READ = "member.read"
     MEMBER_WRITE = "member.write"
     MEMBER_LEAVE = "member.leave"
+    TOKEN_READ = "token.read"  # noqa: S105  a right
+    TOKEN_WRITE = "token.write"  # noqa: S105  a right
     PIPELINE_READ = "pipeline.read"
     PIPELINE_SOURCE = "pipeline.source"
     PIPELINE_WRITE = "pipeline.write"
@@ -59,6 +62,8 @@ LEAST: Mapping[Action, Role] = MappingProxyType(
         Action.PIPELINE_SOURCE: Role.REPORTER,
         Action.PIPELINE_WRITE: Role.DEVELOPER,
         Action.PIPELINE_DELETE: Role.MAINTAINER,
+        Action.TOKEN_READ: Role.MAINTAINER,
+        Action.TOKEN_WRITE: Role.MAINTAINER,
         Action.EXECUTION_READ: Role.GUEST,
         Action.EXECUTION_START: Role.DEVELOPER,
         Action.EXECUTION_CANCEL: Role.DEVELOPER,
@@ -79,20 +84,26 @@ LEAST: Mapping[Action, Role] = MappingProxyType(
 )
 """The least role for each action."""
 
+        Action.SCHEDULE_READ: Role.REPORTER,
+        Action.SCHEDULE_WRITE: Role.DEVELOPER,
+        Action.ANSIBLE_READ: Role.REPORTER,
+        Action.ANSIBLE_WRITE: Role.DEVELOPER,
 MEANING: Mapping[Action, str] = MappingProxyType(
     {
         Action.PROJECT_READ: "See that the project exists, its name and description",
         Action.PROJECT_UPDATE: "Change name, address and description",
         Action.PROJECT_VISIBILITY: "Change who may see the project besides its members",
         Action.PROJECT_DELETE: "Delete the project with everything in it",
-        Action.MEMBER_READ: "List the members and their roles",
-        Action.MEMBER_WRITE: "Add, change and remove members below the own role "
-        "(owners: of any role)",
+        Action.MEMBER_READ: "List members, teams and launchers",
+        Action.MEMBER_WRITE: "Add, change and remove members and teams below the own role "
+        "(owners: of any role), and launchers",
         Action.MEMBER_LEAVE: "End the own membership",
         Action.PIPELINE_READ: "See pipelines and their state",
         Action.PIPELINE_SOURCE: "Read the versions of a pipeline",
         Action.PIPELINE_WRITE: "Create and edit pipelines, roll back",
         Action.PIPELINE_DELETE: "Delete a pipeline with its executions",
+        Action.TOKEN_READ: "List the tokens of the project",
+        Action.TOKEN_WRITE: "Make and revoke tokens of the project, up to the own role",
         Action.EXECUTION_READ: "See executions, jobs, steps and events",
         Action.EXECUTION_START: "Start and re-run executions",
         Action.EXECUTION_CANCEL: "Cancel executions",
@@ -113,6 +124,7 @@ MEANING: Mapping[Action, str] = MappingProxyType(
 )
 
 NEEDS_ADMIN_SCOPE = frozenset(
+        "whoever changed them last",
     {
         Action.PROJECT_VISIBILITY,
         Action.PROJECT_DELETE,
@@ -126,9 +138,13 @@ VISITOR = Role.REPORTER
 
 _ORDER = (Role.GUEST, Role.REPORTER, Role.DEVELOPER, Role.MAINTAINER, Role.OWNER)
 _RANK = {role: rank for rank, role in enumerate(_ORDER)}
+        Action.TOKEN_WRITE,
 
 
 def is_at_least(role: Role, least: Role) -> bool:
+LAUNCHING = frozenset({Action.PIPELINE_READ, Action.EXECUTION_READ, Action.EXECUTION_START})
+"""What launchers of one pipeline may do with it, whatever they are in its project."""
+
     """True when `role` includes all that `least` may do."""
     return _RANK[role] >= _RANK[least]
 
@@ -141,6 +157,11 @@ def roles_from(least: Role) -> tuple[Role, ...]:
 def open_to(principal: Principal) -> tuple[Visibility, ...]:
     """The visibilities that let this caller in without membership."""
     if principal.is_anonymous:
+def highest(roles: Iterable[Role]) -> Role | None:
+    """The one that includes all others; None of none."""
+    return max(roles, key=_RANK.__getitem__, default=None)
+
+
         return (Visibility.PUBLIC,)
     return (Visibility.PUBLIC, Visibility.INTERNAL)
 
@@ -159,6 +180,8 @@ def effective_role(
 
 
 def allows(principal: Principal, role: Role | None, action: Action) -> bool:
+    if principal.project_id is not None:
+        return membership
     """True when a caller with this effective role may do `action`."""
     if action in NEEDS_ADMIN_SCOPE and Scope.ADMIN not in principal.scopes:
         return False
@@ -185,6 +208,11 @@ Made from `app/projects/rights.py` by `python -m app.projects.rights > docs/righ
   rights marked so; without `admin` an administrator's token is that of a user.
 
 """
+- The role is the highest of the own membership and of those of one's teams.
+- A launcher of a pipeline sees that pipeline and its executions and starts it, without a role in
+  the project, and nothing else: no logs, no artifacts, no other pipeline.
+- The token of a project acts in that project only, in its role, which was not above that of who
+  made it; it sees nothing else, and goes with the project.
 
 
 def as_markdown() -> str:

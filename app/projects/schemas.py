@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
-from app.auth.models import User
+from app.auth.models import ApiToken, User
+from app.auth.principals import Scope
 from app.core.schemas import Input, Output, Page, Prose, Slug, Title
 from app.projects.models import Member, Role, Visibility
 
@@ -56,6 +57,50 @@ class ProjectRead(Output):
     visibility: Visibility = Field(description="Who sees it besides its members")
     created_at: datetime = Field(description="When it was made")
     updated_at: datetime = Field(description="Last change of these fields")
+
+
+class ProjectTokenCreate(Input):
+    """A new token of a project."""
+
+    name: Title = Field(max_length=100, description="What it is for", examples=["deploy script"])
+    role: Role = Field(description="What it is in the project; not above the own role")
+    scopes: frozenset[Scope] = Field(
+        min_length=1,
+        description="`read`: look. `write`: change and start. `admin`: rights and credentials",
+        examples=[["read", "write"]],
+    )
+    expires_at: AwareDatetime = Field(description="When it ends")
+
+
+class ProjectTokenRead(Output):
+    """A token of a project, without its secret."""
+
+    id: uuid.UUID = Field(description="To revoke it")
+    name: str = Field(description="What it is for")
+    role: Role = Field(description="What it is in the project")
+    scopes: list[Scope] = Field(description="What it may be used for")
+    created_at: datetime = Field(description="When it was made")
+    expires_at: datetime | None = Field(description="When it ends")
+    used_at: datetime | None = Field(description="Last use, to a minute; null: never")
+
+    @classmethod
+    def of(cls, token: ApiToken, user: User) -> "ProjectTokenRead":
+        """A token, with what it acts as."""
+        return cls(
+            id=token.id,
+            name=token.name,
+            role=Role(user.project_role or Role.GUEST),
+            scopes=[Scope(scope) for scope in token.scopes],
+            created_at=token.created_at,
+            expires_at=token.expires_at,
+            used_at=token.used_at,
+        )
+
+
+class ProjectTokenCreated(ProjectTokenRead):
+    """A new token of a project with its secret, which is shown only now."""
+
+    token: str = Field(description="Send it as `Authorization: Bearer …`; it is shown once")
 
 
 class MemberWrite(Input):

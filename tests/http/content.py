@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import uuid
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ import httpx
 from app.artifacts.store import ContentStore
 from app.auth.repository import UserRepository
 from app.auth.service.sessions import Client, begin_session
-from app.core.clock import new_id
+from app.core.clock import new_id, utcnow
 from app.core.db import Database
 from app.engine.states import StepStatus
 from app.models import Execution, Job, Step
@@ -122,6 +123,15 @@ class Content:
         execution = body(started, 202)
         jobs = body(self.root.get(f"/executions/{execution['id']}"))["jobs"]
         made = asyncio.run(add_rows(self.server, jobs[0]["id"], caller))
+        team = body(self.root.post("/teams", json={"slug": f"team-{caller}-{number}"}), 201)
+        body(self.root.put(f"/teams/{team['slug']}/members/{spare['name']}", json={}))
+        body(self.root.put(f"{path}/teams/{team['slug']}", json={"role": "guest"}))
+        launchers = f"/pipelines/{pipeline['id']}/launchers"
+        body(self.root.put(f"{launchers}/users/{spare['name']}"))
+        body(self.root.put(f"{launchers}/teams/{team['slug']}"))
+        ends = (utcnow() + timedelta(days=1)).isoformat()
+        given = {"name": "script", "role": "guest", "scopes": ["read"], "expires_at": ends}
+        scripted = body(self.root.post(f"{path}/tokens", json=given), 201)
         token = body(own.post("/auth/tokens", json={"name": "spare", "scopes": ["read"]}), 201)
         self.values[caller] = {
             "project": project["id"],
@@ -132,6 +142,8 @@ class Content:
             "job_id": jobs[0]["id"],
             **{name: str(id_) for name, id_ in made.items()},
             "token_id": token["id"],
+            "project_token_id": scripted["id"],
+            "team": team["slug"],
             "number": 1,
         }
         environment = body(self.root.post(f"{path}/environments", json={"name": "production"}), 201)

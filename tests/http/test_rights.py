@@ -31,7 +31,16 @@ from tests.credentials.rows import add_environment, add_values
 from tests.fixtures.factories import Factory, SignIn
 from tests.logs.conftest import LogFactory
 
-CALLERS = ("anonymous", "stranger", *(role.value for role in Role), "administrator")
+CALLERS = (
+    "anonymous",
+    "stranger",
+    *(role.value for role in Role),
+    "by-team",
+    "by-token",
+    "administrator",
+)
+BY_OTHERS = {"by-team": Role.DEVELOPER, "by-token": Role.MAINTAINER}
+"""Who has a role without being a member: by a team, and as a token of the project."""
 IMPLICIT_JOB = "main"
 """The job of a file that has only steps."""
 RIGHTS = Path(__file__).parents[2] / "docs" / "rights.md"
@@ -112,6 +121,7 @@ class TestEveryRoute:
         users = {role.value: await make.user(role.value) for role in Role}
         users["stranger"] = await make.user("stranger")
         users["administrator"] = await make.user("root", administrator=True)
+        users["by-team"] = await make.user("by-team")
         await make.user("target")
         return users
 
@@ -128,16 +138,17 @@ class TestEveryRoute:
         clients = {"anonymous": client}
         clients |= {name: await sign_in(user) for name, user in users.items()}
         wrong = []
+        clients["by-token"] = await sign_in(users["stranger"])
         for name in CALLERS:
             content = Content(make, LogFactory(database, make), users, visibility)
-            await content.renew()
+            await content.renew(clients["by-token"])
             for route in BELOW_A_PROJECT:
                 path = content.path_of(route, name)
                 status = await status_of(clients[name], route.method, path)
                 if not is_expected(status, name, visibility, route):
                     wrong.append(f"{name}: {route} answered {status}")
                 if route.method == "DELETE":
-                    await content.renew()
+                    await content.renew(clients["by-token"])
         assert not wrong, "\n".join(wrong)
 
 
@@ -160,16 +171,22 @@ class Content:
     users: dict[str, User]
     visibility: Visibility
 
-    async def renew(self) -> None:
+    async def renew(self, scripted: httpx.AsyncClient) -> None:
+        """A new project; `scripted` gets a token of it."""
         members = {role: self.users[role.value] for role in Role}
         project: Project = await self.make.project(visibility=self.visibility, members=members)
         execution = await self.logs.execution(project)
+        team = await self.make.team(None, self.users["by-team"])
+        await self.make.team_role(project, team, BY_OTHERS["by-team"])
+        token = await self.make.project_token(project, BY_OTHERS["by-token"])
+        scripted.headers["Authorization"] = f"Bearer {token}"
         job = await self.logs.job(execution, IMPLICIT_JOB)
         step = await self.logs.step(job)
         artifact_id, cache_id = await keep_something(self.logs.database, project.id, job)
         environment = await add_environment(self.logs.database, project.id)
         await add_values(self.logs.database, environment)
         self.values = {
+        await add_inventory(self.logs.database, project.id)
             "environment_id": environment.id,
             "variable_name": "REGION",
             "secret_name": "TOKEN",
@@ -180,6 +197,8 @@ class Content:
             "pipeline_id": execution.pipeline_id,
             "execution_id": execution.id,
             "job_id": job.id,
+            "team": team.slug,
+            "project_token_id": "01890a5d-ac96-774b-bcce-b302099a8057",
             "step_id": step.id,
             "number": 1,
         }
@@ -205,7 +224,7 @@ def is_expected(status: int, name: str, visibility: Visibility, route: Route) ->
         if action in HIDDEN:
             return status == 404
         return status == (401 if name == "anonymous" else 403)
-    may_miss = action in (Action.MEMBER_WRITE, Action.MEMBER_LEAVE)
+    may_miss = action in (Action.MEMBER_WRITE, Action.MEMBER_LEAVE, Action.TOKEN_WRITE)
     # 503: the store does not have what the row promises.
     return status not in (401, 403, 500) and (status != 404 or may_miss)
 
@@ -220,9 +239,10 @@ def role_of(name: str, visibility: Visibility) -> Role | None:
     enters = visibility is Visibility.PUBLIC or (
         visibility is Visibility.INTERNAL and name != "anonymous"
     )
-    if name not in set(Role):
+    role = BY_OTHERS.get(name) or (Role(name) if name in set(Role) else None)
+    if role is None:
         return VISITOR if enters else None
-    return max((Role(name), VISITOR), key=rank) if enters else Role(name)
+    return max((role, VISITOR), key=rank) if enters else role
 
 
 def rank(role: Role) -> int:

@@ -41,7 +41,7 @@ async def create_token(
     Raises: TokenExceedsCaller when it could do more, or for longer, than the caller's own token;
     TokenLivesTooLong.
     """
-    expires_at = _limited(expires_at, longest_days)
+    expires_at = limited_expiry(expires_at, longest_days)
     refuse_excess(by, scopes=scopes, expires_at=expires_at)
     token, secret = await issue_token(
         session, user_id=by.id, name=name, scopes=scopes, expires_at=expires_at
@@ -58,7 +58,11 @@ async def create_token(
     return token, secret
 
 
-def _limited(expires_at: datetime | None, longest_days: int) -> datetime | None:
+def limited_expiry(expires_at: datetime | None, longest_days: int) -> datetime | None:
+    """When a token ends that may live so many days (0: for ever).
+
+    Raises: TokenLivesTooLong.
+    """
     if not longest_days:
         return expires_at
     latest = utcnow() + timedelta(days=longest_days)

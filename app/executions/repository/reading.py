@@ -12,8 +12,8 @@ from app.core.repository import Repository
 from app.engine.states import ExecutionStatus
 from app.executions.errors import ExecutionNotFound, JobNotFound, StepNotFound
 from app.executions.models import Execution, ExecutionEvent, Job, JobAttempt, Step
-from app.pipelines.models import Pipeline, PipelineVersion
-from app.projects.repository import permitted, visible
+from app.pipelines.models import PipelineVersion
+from app.projects.repository import permitted
 from app.projects.rights import Action
 
 
@@ -23,13 +23,20 @@ class ExecutionRepository(Repository):
     _principal: Principal | None = None
 
     def visible_to(self, principal: Principal) -> Self:
-        """Only executions of projects that `principal` may see."""
+        """Only executions that `principal` may see."""
         self._principal = principal
         return self
 
     def _executions(self) -> Select[Execution]:
         assert self._principal is not None, "call visible_to first"
-        return select(Execution).where(visible(Execution.project_id, self._principal))
+        return select(Execution).where(
+            permitted(
+                Execution.project_id,
+                self._principal,
+                Action.EXECUTION_READ,
+                pipeline_id=Execution.pipeline_id,
+            )
+        )
 
     async def require(self, execution_id: uuid.UUID) -> Execution:
         """An execution that the caller may see.
@@ -76,14 +83,6 @@ class ExecutionRepository(Repository):
         if step is None:
             raise StepNotFound(f"there is no step {step_id}")
         return step
-
-    async def project_of_pipeline(self, pipeline_id: uuid.UUID) -> uuid.UUID | None:
-        """The project of a pipeline that the caller may see."""
-        assert self._principal is not None, "call visible_to first"
-        statement = select(Pipeline.project_id).where(
-            Pipeline.id == pipeline_id, visible(Pipeline.project_id, self._principal)
-        )
-        return (await self.session.execute(statement)).scalar_one_or_none()
 
     async def list(
         self,

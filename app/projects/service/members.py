@@ -25,14 +25,14 @@ async def set_member(
     owners = await repository.lock_owners(access.project.id)
     user = await UserRepository(session).require_by_name(user_name)
     member = await repository.get(access.project.id, user.id)
-    _require_outranked(access, role)
+    require_outranked(access, role)
     before = None if member is None else {"role": member.role}
     if member is None:
         member = Member(
             project_id=access.project.id, user_id=user.id, role=role, created_at=utcnow()
         )
     elif member.role is not role:
-        _require_outranked(access, member.role)
+        require_outranked(access, member.role)
         if list(owners) == [user.id]:
             raise LastOwner("make somebody else an owner first")
         member.role = role
@@ -58,7 +58,7 @@ async def remove_member(session: AsyncSession, *, access: Access, user_name: str
     user = await UserRepository(session).require_by_name(user_name)
     member = await repository.require(access.project.id, user.id)
     if not is_own:
-        _require_outranked(access, member.role)
+        require_outranked(access, member.role)
     if list(owners) == [user.id]:
         raise LastOwner("make somebody else an owner first")
     await repository.delete(member)
@@ -88,7 +88,11 @@ async def _record(
     )
 
 
-def _require_outranked(access: Access, role: Role) -> None:
+def require_outranked(access: Access, role: Role) -> None:
+    """Refuse to give or take a role that is not below the caller's own.
+
+    Raises: RoleTooLow.
+    """
     if not outranks(access.role, role):
         raise RoleTooLow(
             f"as {access.role.value} you may give and take only roles below your own, "

@@ -83,7 +83,9 @@ async def update_project(
 async def delete_project(session: AsyncSession, *, access: Access) -> None:
     """Delete a project with everything in it."""
     before = fields_of(access.project, *_SHOWN)
-    await ProjectRepository(session).delete(access.project)
+    repository = ProjectRepository(session)
+    await repository.delete_tokens(access.project.id)
+    await repository.delete(access.project)
     await touch(session, PIPELINES, EXECUTIONS, RIGHTS)
     publish_after_commit(session, RightsChanged(user_ids=None))
     await _record(session, access.principal, "project.delete", access.project, before)

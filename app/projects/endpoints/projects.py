@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, status
 
-from app.auth.dependencies import Caller, CurrentUser
+from app.auth.dependencies import Caller, Person
 from app.auth.errors import InsufficientScope, UserNotFound
 from app.configuration.dependencies import GlobalSettingsOf
 from app.core.dependencies import ReadSession, Session
@@ -59,7 +59,7 @@ async def list_projects(
     responses={403: CreationIsForAdministrators.doc(), 409: ProjectSlugTaken.doc()},
 )
 async def create(
-    principal: CurrentUser, body: ProjectCreate, chosen: GlobalSettingsOf, session: Session
+    principal: Person, body: ProjectCreate, chosen: GlobalSettingsOf, session: Session
 ) -> ProjectRead:
     """Make a project: the caller owns it."""
     project = await create_project(session, by=principal, chosen=chosen, **dict(body))

@@ -139,8 +139,12 @@ class Sandbox(Protocol):
         """
         ...
 
+    async def end(self) -> None:
+        """Kill every process of the job, wait until none is left. No command is started after."""
+        ...
+
     async def close(self) -> None:
-        """Kill every process of the job, wait until none is left, remove its folders."""
+        """`end` if that has not been done, then remove its folders."""
         ...
 
 

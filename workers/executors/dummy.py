@@ -90,6 +90,9 @@ class DummySandbox:
         """See `executors.base.Sandbox.copy_in`."""
         await asyncio.to_thread(shutil.copytree, source, target, dirs_exist_ok=True)
 
+    async def end(self) -> None:
+        """See `executors.base.Sandbox.end`."""
+
     async def close(self) -> None:
         """See `executors.base.Sandbox.close`."""
         if not self._keep:

@@ -52,6 +52,7 @@ class HostSandbox:
         self._guarded = guarded
         self._started: list[HostProcess] = []
         self._own: set[int] = set()
+        self._has_ended = False
 
     @property
     def was_killed(self) -> bool:
@@ -144,11 +145,17 @@ class HostSandbox:
             why = (packed + unpacked).decode("utf-8", "replace").strip()[-1000:]
             raise CannotStart(f"The folder {source} cannot be copied into the workspace: {why}")
 
-    async def close(self) -> None:
-        """See `executors.base.Sandbox.close`."""
+    async def end(self) -> None:
+        """See `executors.base.Sandbox.end`."""
         await self._kill_all()
+        self._has_ended = True
         for started in self._started:
             started.release()
+
+    async def close(self) -> None:
+        """See `executors.base.Sandbox.close`."""
+        if not self._has_ended:
+            await self.end()
         if self._guarded.keep:
             _open_to_owner(self.paths)
         else:

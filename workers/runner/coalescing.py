@@ -1,7 +1,7 @@
 """The way of a job's chunks and states into the database: in order, batched, never lost.
 
 Chunks are written at once; what comes while something is being written goes in one batch after it.
-States wait up to 10 ms for company, so that a short step is one write and not two, and the last
+States wait up to 30 ms for company, so that a short step is one write and not two, and the last
 ones go with the end of the job. A batch writes its chunks before its states, so a step is never
 seen to have ended before its last line is stored.
 """
@@ -25,7 +25,7 @@ from workers.runner.spool import Spool, Spooled
 
 IN_MEMORY = 8 << 20
 BATCH_BYTES = 4 << 20
-GATHER_S = 0.01
+GATHER_S = 0.03
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 5.0
 

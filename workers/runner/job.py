@@ -1,5 +1,6 @@
 """Runs one assignment from beginning to end."""
 
+import asyncio
 import json
 import secrets
 from collections.abc import Mapping
@@ -71,8 +72,11 @@ async def run_job(
     delivery = Delivery(
         reporter, logs, spool, max_spool_bytes=settings.max_spool_bytes, on_lost=stopper.lose
     )
+    closing: asyncio.Task[None] | None = None
     try:
         try:
+            if assignment.unusable is not None:
+                raise EvaluationFailed(assignment.unusable)
             run = _prepare(assignment, sandbox, marker, delivery, stopper, settings)
             result = await _run(run)
         except OSError as error:
@@ -80,7 +84,9 @@ async def run_job(
         except EvaluationFailed as error:
             result = JobResult(JobStatus.FAILURE, str(error))
         finally:
-            await sandbox.close()
+            await sandbox.end()
+            # Beside the end's way into the database: nobody waits for the removal of files.
+            closing = asyncio.create_task(sandbox.close())
         if cancel.handing_back and stopper.over is Cause.FORCED:
             result = JobResult(JobStatus.CANCELLED, cancel.reason, handed_back=True)
         if sandbox.was_killed:
@@ -88,6 +94,8 @@ async def run_job(
         await delivery.finish(result)
         return result
     finally:
+        if closing is not None:
+            await closing
         await stopper.close()
         await delivery.close()
 

@@ -3,9 +3,10 @@
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Float, Select, bindparam, or_, select, update
+from sqlalchemy import Float, Select, Update, bindparam, or_, select, update
 
 from app.core.clock import db_now
 from app.core.db import AsyncSession
@@ -19,7 +20,7 @@ _STEPS = table_of(Step)
 # Made once: building a statement and its cache key costs more than sending it.
 _WANTED = bindparam("wanted", type_=Id())
 _TOKEN = bindparam("token", type_=Id())
-_ONE = select(Job).where(Job.id == _WANTED)
+_ONE = select(_JOBS).where(_JOBS.c.id == _WANTED)
 _FENCE = (
     select(_JOBS.c.id).where(_JOBS.c.id == _WANTED, _JOBS.c.claim_token == _TOKEN).with_for_update()
 )
@@ -45,6 +46,18 @@ _CLAIM = (
 )
 _UPDATE_STEP = update(_STEPS).where(_STEPS.c.id == _WANTED)
 _HELD = (JobStatus.RUNNING, JobStatus.CANCELLING)
+
+
+def _new(column: str) -> str:
+    return column if column == "wanted" else f"new_{column}"
+
+
+@cache
+def _update_step(names: tuple[str, ...]) -> Update:
+    columns = [name.removeprefix("new_") for name in names if name != "wanted"]
+    return _UPDATE_STEP.values(
+        {name: bindparam(_new(name), type_=_STEPS.c[name].type) for name in columns}
+    )
 
 
 class HeldClaim(NamedTuple):
@@ -191,10 +204,9 @@ class ClaimRepository:
         return _rowcount(await self._session.execute(statement)) == 1
 
     async def job(self, job_id: uuid.UUID) -> Job:
-        """One job; the caller holds the lock of its execution."""
-        job = (await self._session.execute(_ONE, {"wanted": job_id})).scalar_one()
-        self._session.expunge(job)
-        return job
+        """One job, only read; the caller holds the lock of its execution."""
+        row = (await self._session.execute(_ONE, {"wanted": job_id})).one()
+        return cast(Job, row)
 
     async def needed(self, job: Job, scope: str | None) -> list[Job]:
         """The jobs that this one needs, and the call that it is inside of, in order of creation.
@@ -203,19 +215,16 @@ class ClaimRepository:
         """
         if not job.needs and scope is None:
             return []
-        inside = Job.parent.is_(None) if scope is None else Job.parent == scope
-        wanted = inside & Job.job_id.in_(job.needs)
+        inside = _JOBS.c.parent.is_(None) if scope is None else _JOBS.c.parent == scope
+        wanted = inside & _JOBS.c.job_id.in_(job.needs)
         if scope is not None:
-            wanted = wanted | (Job.key == scope)
+            wanted = wanted | (_JOBS.c.key == scope)
         statement = (
-            select(Job)
-            .where(Job.execution_id == job.execution_id, Job.id != job.id, wanted)
-            .order_by(Job.position)
+            select(_JOBS)
+            .where(_JOBS.c.execution_id == job.execution_id, _JOBS.c.id != job.id, wanted)
+            .order_by(_JOBS.c.position)
         )
-        jobs = list((await self._session.execute(statement)).scalars())
-        for one in jobs:
-            self._session.expunge(one)
-        return jobs
+        return cast(list[Job], (await self._session.execute(statement)).all())
 
     async def steps(self, job_id: uuid.UUID, attempt: int) -> list[Step]:
         """The steps of one attempt, in order."""
@@ -233,7 +242,10 @@ class ClaimRepository:
 
     async def update_steps(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Change steps; each row has the id as `wanted` and the same columns."""
-        if rows:
+        if len(rows) == 1:
+            row = {_new(name): value for name, value in rows[0].items()}
+            await self._session.execute(_update_step(tuple(row)), row)
+        elif rows:
             await self._session.execute(_UPDATE_STEP, list(rows))
 
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Select, Table, Update, bindparam, insert, select, update
 
@@ -35,7 +35,7 @@ _INSERT_JOBS = insert(_JOBS)
 _INSERT_ATTEMPTS = insert(_ATTEMPTS)
 _INSERT_EVENTS = insert(_EVENTS)
 _INSERT_STEPS = insert(_STEPS)
-_JOBS_OF = select(Job).where(Job.execution_id == _WANTED).order_by(Job.position)
+_JOBS_OF = select(_JOBS).where(_JOBS.c.execution_id == _WANTED).order_by(_JOBS.c.position)
 
 
 @cache
@@ -69,11 +69,10 @@ class MovingRepository:
         return row[0], row[1]
 
     async def jobs(self, execution_id: uuid.UUID) -> list[Job]:
-        """All jobs of a locked execution, in order of creation."""
-        jobs = list((await self._session.execute(_JOBS_OF, {"wanted": execution_id})).scalars())
-        for job in jobs:
-            self._session.expunge(job)
-        return jobs
+        """All jobs of a locked execution, in order of creation; they are only read."""
+        # Rows with the columns of a job: entities of a large execution would cost far more.
+        rows = (await self._session.execute(_JOBS_OF, {"wanted": execution_id})).all()
+        return cast(list[Job], rows)
 
     async def insert_jobs(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """New jobs, one statement."""

@@ -46,7 +46,11 @@ class Action(StrEnum):
     VARIABLE_READ = "variable.read"
     VARIABLE_WRITE = "variable.write"
     SECRET_READ = "secret.read"
+    ANSIBLE_READ = "ansible.read"
+    ANSIBLE_WRITE = "ansible.write"
     SECRET_WRITE = "secret.write"
+    SCHEDULE_READ = "schedule.read"
+    SCHEDULE_WRITE = "schedule.write"
 
 
 LEAST: Mapping[Action, Role] = MappingProxyType(
@@ -58,12 +62,12 @@ LEAST: Mapping[Action, Role] = MappingProxyType(
         Action.MEMBER_READ: Role.DEVELOPER,
         Action.MEMBER_WRITE: Role.MAINTAINER,
         Action.MEMBER_LEAVE: Role.GUEST,
+        Action.TOKEN_READ: Role.MAINTAINER,
+        Action.TOKEN_WRITE: Role.MAINTAINER,
         Action.PIPELINE_READ: Role.GUEST,
         Action.PIPELINE_SOURCE: Role.REPORTER,
         Action.PIPELINE_WRITE: Role.DEVELOPER,
         Action.PIPELINE_DELETE: Role.MAINTAINER,
-        Action.TOKEN_READ: Role.MAINTAINER,
-        Action.TOKEN_WRITE: Role.MAINTAINER,
         Action.EXECUTION_READ: Role.GUEST,
         Action.EXECUTION_START: Role.DEVELOPER,
         Action.EXECUTION_CANCEL: Role.DEVELOPER,
@@ -80,14 +84,14 @@ LEAST: Mapping[Action, Role] = MappingProxyType(
         Action.VARIABLE_WRITE: Role.MAINTAINER,
         Action.SECRET_READ: Role.DEVELOPER,
         Action.SECRET_WRITE: Role.MAINTAINER,
-    }
-)
-"""The least role for each action."""
-
         Action.SCHEDULE_READ: Role.REPORTER,
         Action.SCHEDULE_WRITE: Role.DEVELOPER,
         Action.ANSIBLE_READ: Role.REPORTER,
         Action.ANSIBLE_WRITE: Role.DEVELOPER,
+    }
+)
+"""The least role for each action."""
+
 MEANING: Mapping[Action, str] = MappingProxyType(
     {
         Action.PROJECT_READ: "See that the project exists, its name and description",
@@ -98,12 +102,12 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.MEMBER_WRITE: "Add, change and remove members and teams below the own role "
         "(owners: of any role), and launchers",
         Action.MEMBER_LEAVE: "End the own membership",
+        Action.TOKEN_READ: "List the tokens of the project",
+        Action.TOKEN_WRITE: "Make and revoke tokens of the project, up to the own role",
         Action.PIPELINE_READ: "See pipelines and their state",
         Action.PIPELINE_SOURCE: "Read the versions of a pipeline",
         Action.PIPELINE_WRITE: "Create and edit pipelines, roll back",
         Action.PIPELINE_DELETE: "Delete a pipeline with its executions",
-        Action.TOKEN_READ: "List the tokens of the project",
-        Action.TOKEN_WRITE: "Make and revoke tokens of the project, up to the own role",
         Action.EXECUTION_READ: "See executions, jobs, steps and events",
         Action.EXECUTION_START: "Start and re-run executions",
         Action.EXECUTION_CANCEL: "Cancel executions",
@@ -120,33 +124,42 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.VARIABLE_WRITE: "Set and delete variables",
         Action.SECRET_READ: "See which secrets there are; nobody sees their values",
         Action.SECRET_WRITE: "Set and delete secrets",
+        Action.SCHEDULE_READ: "See schedules and what they fired",
+        Action.SCHEDULE_WRITE: "Make, change and delete schedules; they run with the rights of "
+        "whoever changed them last",
+        Action.ANSIBLE_READ: "Read inventories and playbooks",
+        Action.ANSIBLE_WRITE: "Create, change and delete inventories and playbooks",
     }
 )
 
 NEEDS_ADMIN_SCOPE = frozenset(
-        "whoever changed them last",
     {
         Action.PROJECT_VISIBILITY,
         Action.PROJECT_DELETE,
         Action.MEMBER_WRITE,
         Action.MEMBER_LEAVE,
+        Action.TOKEN_WRITE,
     }
 )
+
+LAUNCHING = frozenset({Action.PIPELINE_READ, Action.EXECUTION_READ, Action.EXECUTION_START})
+"""What launchers of one pipeline may do with it, whatever they are in its project."""
 
 VISITOR = Role.REPORTER
 """What somebody without membership is where the visibility lets them in."""
 
 _ORDER = (Role.GUEST, Role.REPORTER, Role.DEVELOPER, Role.MAINTAINER, Role.OWNER)
 _RANK = {role: rank for rank, role in enumerate(_ORDER)}
-        Action.TOKEN_WRITE,
 
 
 def is_at_least(role: Role, least: Role) -> bool:
-LAUNCHING = frozenset({Action.PIPELINE_READ, Action.EXECUTION_READ, Action.EXECUTION_START})
-"""What launchers of one pipeline may do with it, whatever they are in its project."""
-
     """True when `role` includes all that `least` may do."""
     return _RANK[role] >= _RANK[least]
+
+
+def highest(roles: Iterable[Role]) -> Role | None:
+    """The one that includes all others; None of none."""
+    return max(roles, key=_RANK.__getitem__, default=None)
 
 
 def roles_from(least: Role) -> tuple[Role, ...]:
@@ -157,11 +170,6 @@ def roles_from(least: Role) -> tuple[Role, ...]:
 def open_to(principal: Principal) -> tuple[Visibility, ...]:
     """The visibilities that let this caller in without membership."""
     if principal.is_anonymous:
-def highest(roles: Iterable[Role]) -> Role | None:
-    """The one that includes all others; None of none."""
-    return max(roles, key=_RANK.__getitem__, default=None)
-
-
         return (Visibility.PUBLIC,)
     return (Visibility.PUBLIC, Visibility.INTERNAL)
 
@@ -172,6 +180,8 @@ def effective_role(
     """What a caller is in a project; None: it must not be told that the project exists."""
     if principal.is_administrator:
         return Role.OWNER
+    if principal.project_id is not None:
+        return membership
     if visibility not in open_to(principal):
         return membership
     if membership is None or is_at_least(VISITOR, membership):
@@ -180,8 +190,6 @@ def effective_role(
 
 
 def allows(principal: Principal, role: Role | None, action: Action) -> bool:
-    if principal.project_id is not None:
-        return membership
     """True when a caller with this effective role may do `action`."""
     if action in NEEDS_ADMIN_SCOPE and Scope.ADMIN not in principal.scopes:
         return False
@@ -200,6 +208,11 @@ Made from `app/projects/rights.py` by `python -m app.projects.rights > docs/righ
 - A role has all rights of the roles left of it. System administrators may do everything.
 - Everybody has the rights of a reporter in a public project, every user in an internal one; a
   membership adds to that and never takes away.
+- The role is the highest of the own membership and of those of one's teams.
+- A launcher of a pipeline sees that pipeline and its executions and starts it, without a role in
+  the project, and nothing else: no logs, no artifacts, no other pipeline.
+- The token of a project acts in that project only, in its role, which was not above that of who
+  made it; it sees nothing else, and goes with the project.
 - Whoever may not know of a project gets 404 for everything in it; who may see it but not do
   something gets 403 (or 401 when not logged in).
 - Nobody gives a role that is not below the own one, except owners; nobody changes or removes a
@@ -208,11 +221,6 @@ Made from `app/projects/rights.py` by `python -m app.projects.rights > docs/righ
   rights marked so; without `admin` an administrator's token is that of a user.
 
 """
-- The role is the highest of the own membership and of those of one's teams.
-- A launcher of a pipeline sees that pipeline and its executions and starts it, without a role in
-  the project, and nothing else: no logs, no artifacts, no other pipeline.
-- The token of a project acts in that project only, in its role, which was not above that of who
-  made it; it sees nothing else, and goes with the project.
 
 
 def as_markdown() -> str:

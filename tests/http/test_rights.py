@@ -120,8 +120,8 @@ class TestEveryRoute:
     async def users(self, make: Factory) -> dict[str, User]:
         users = {role.value: await make.user(role.value) for role in Role}
         users["stranger"] = await make.user("stranger")
-        users["administrator"] = await make.user("root", administrator=True)
         users["by-team"] = await make.user("by-team")
+        users["administrator"] = await make.user("root", administrator=True)
         await make.user("target")
         return users
 
@@ -137,8 +137,8 @@ class TestEveryRoute:
     ) -> None:
         clients = {"anonymous": client}
         clients |= {name: await sign_in(user) for name, user in users.items()}
-        wrong = []
         clients["by-token"] = await sign_in(users["stranger"])
+        wrong = []
         for name in CALLERS:
             content = Content(make, LogFactory(database, make), users, visibility)
             await content.renew(clients["by-token"])
@@ -175,18 +175,17 @@ class Content:
         """A new project; `scripted` gets a token of it."""
         members = {role: self.users[role.value] for role in Role}
         project: Project = await self.make.project(visibility=self.visibility, members=members)
-        execution = await self.logs.execution(project)
         team = await self.make.team(None, self.users["by-team"])
         await self.make.team_role(project, team, BY_OTHERS["by-team"])
         token = await self.make.project_token(project, BY_OTHERS["by-token"])
         scripted.headers["Authorization"] = f"Bearer {token}"
+        execution = await self.logs.execution(project)
         job = await self.logs.job(execution, IMPLICIT_JOB)
         step = await self.logs.step(job)
         artifact_id, cache_id = await keep_something(self.logs.database, project.id, job)
         environment = await add_environment(self.logs.database, project.id)
         await add_values(self.logs.database, environment)
         self.values = {
-        await add_inventory(self.logs.database, project.id)
             "environment_id": environment.id,
             "variable_name": "REGION",
             "secret_name": "TOKEN",
@@ -194,11 +193,11 @@ class Content:
             "cache_id": cache_id,
             "test": (await add_test(self.logs.database, execution, job)).hex(),
             "project": project.slug,
+            "team": team.slug,
+            "project_token_id": "01890a5d-ac96-774b-bcce-b302099a8057",
             "pipeline_id": execution.pipeline_id,
             "execution_id": execution.id,
             "job_id": job.id,
-            "team": team.slug,
-            "project_token_id": "01890a5d-ac96-774b-bcce-b302099a8057",
             "step_id": step.id,
             "number": 1,
         }

@@ -7,6 +7,7 @@ from app.administration.backups.endpoints import router as backups
 from app.administration.configuration import router as configuration
 from app.administration.endpoints import router as administration
 from app.artifacts.endpoints import ROUTERS as ARTIFACTS
+from app.ansible.endpoints import router as ansible
 from app.audit.endpoints import ROUTERS as AUDIT
 from app.auth.dependencies import Public
 from app.auth.endpoints import ROUTERS as AUTH
@@ -29,6 +30,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     inbox,
     *PROJECTS,
     *CREDENTIALS,
+    ansible,
     *PIPELINES,
     *EXECUTIONS,
     logs,

@@ -3,6 +3,7 @@
 from app.administration.models import PeriodicRun, PeriodicWork, RetentionRule, Worker
 from app.ansible.models import AnsibleFile, AnsibleFileVersion
 from app.artifacts.models import Artifact, CacheEntry, StoredContent, TestCase
+from app.ansible.models import AnsibleFile, AnsibleFileVersion
 from app.audit.models import AuditEntry
 from app.auth.models import ApiToken, Identity, LoginSession, PasswordLink, User
 from app.configuration.models import ChangedSetting

@@ -84,6 +84,8 @@ LEAST: Mapping[Action, Role] = MappingProxyType(
         Action.VARIABLE_WRITE: Role.MAINTAINER,
         Action.SECRET_READ: Role.DEVELOPER,
         Action.SECRET_WRITE: Role.MAINTAINER,
+        Action.ANSIBLE_READ: Role.REPORTER,
+        Action.ANSIBLE_WRITE: Role.DEVELOPER,
         Action.SCHEDULE_READ: Role.REPORTER,
         Action.SCHEDULE_WRITE: Role.DEVELOPER,
         Action.ANSIBLE_READ: Role.REPORTER,
@@ -124,6 +126,8 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.VARIABLE_WRITE: "Set and delete variables",
         Action.SECRET_READ: "See which secrets there are; nobody sees their values",
         Action.SECRET_WRITE: "Set and delete secrets",
+        Action.ANSIBLE_READ: "Read inventories and playbooks",
+        Action.ANSIBLE_WRITE: "Create, change and delete inventories and playbooks",
         Action.SCHEDULE_READ: "See schedules and what they fired",
         Action.SCHEDULE_WRITE: "Make, change and delete schedules; they run with the rights of "
         "whoever changed them last",

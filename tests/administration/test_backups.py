@@ -269,7 +269,7 @@ class TestOverHttp:
             "/api/v1/restore",
             params={"replace": replace},
             content=content,
-            headers={"Content-Type": "application/zstd"},
+            headers={"Content-Type": "application/octet-stream"},
         )
 
 

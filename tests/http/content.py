@@ -151,6 +151,9 @@ class Content:
         for place in (path, f"{path}/environments/{environment['id']}"):
             body(self.root.put(f"{place}/variables/A", json={"value": "a"}))
             body(self.root.put(f"{place}/secrets/B", json={"value": "hunter2"}))
-        self.values[caller] |= values
+        for kind, text in (("inventories", "all:\n"), ("playbooks", "- hosts: all\n")):
+            file = {"name": "site", "content": text}
+            body(self.root.post(f"{path}/ansible/{kind}", json=file), 201)
+        self.values[caller] |= values | {"kind": "inventories", "file_name": "site"}
         if own is not self.root:
             own.close()

@@ -26,6 +26,7 @@ from app.projects.rights import (
     as_markdown,
     is_at_least,
 )
+from tests.ansible.rows import add_inventory
 from tests.artifacts.rows import add_test, keep_something
 from tests.credentials.rows import add_environment, add_values
 from tests.fixtures.factories import Factory, SignIn
@@ -185,7 +186,10 @@ class Content:
         artifact_id, cache_id = await keep_something(self.logs.database, project.id, job)
         environment = await add_environment(self.logs.database, project.id)
         await add_values(self.logs.database, environment)
+        await add_inventory(self.logs.database, project.id)
         self.values = {
+            "kind": "inventories",
+            "file_name": "site",
             "environment_id": environment.id,
             "variable_name": "REGION",
             "secret_name": "TOKEN",

@@ -60,7 +60,10 @@ async def download(principal: Administrator, database: DatabaseOf) -> Response:
 async def restore(
     principal: Administrator,
     database: DatabaseOf,
-    backup: Annotated[bytes, Body(media_type=TYPE, description="A file that `/backup` gave")],
+    backup: Annotated[
+        bytes,
+        Body(media_type="application/octet-stream", description="A file that `/backup` gave"),
+    ],
     replace: Annotated[
         bool, Query(description="Remove all definitions and executions that are there first")
     ] = False,

@@ -23,9 +23,13 @@ INCLUDED = (
     "variables",
     "secrets",
     "credentials",
+    "ansible_files",
+    "ansible_file_versions",
     "global_settings",
     "repositories",
     "repository_pipelines",
+    "schedules",
+    "retention_rules",
 )
 """Definitions. Their order does not matter: rows are written after those that they refer to."""
 
@@ -49,6 +53,10 @@ EXCLUDED: Mapping[str, str] = MappingProxyType(
         "log_chunks": "part of an execution",
         "outbox": "messages on their way now",
         "password_links": "valid for a short time",
+        "periodic_runs": "when periodic work ran",
+        "periodic_work": "when it runs next; what it is stands in the code",
+        "schedule_fires": "when schedules fired",
+        "run_followers": "part of an execution",
         "sessions": "log-ins of browsers; people log in again",
         "steps": "part of an execution",
         "stored_contents": "what is in the store now",

@@ -1,0 +1,1 @@
+"""Ansible inventories and playbooks of projects, with versions."""

@@ -11,11 +11,13 @@ from types import MappingProxyType
 
 from app.core.db import Database
 from app.core.logging import logger
+from app.credentials.keys import keys_of
 from app.executions.continuing import Continuation
 from app.executions.service.claim import Claimed
 from app.settings import Settings
 from workers.executors.base import Executor
 from workers.executors.host import HostExecutor
+from workers.giving import give
 from workers.guard import Guard
 from workers.runner.database import ClaimHolder, assignment_of
 from workers.runner.job import run_job
@@ -39,7 +41,7 @@ def job_execution(
     """How claimed jobs are run in this process.
 
     Parameters: `name` is what `runner.name` shows; `clock_offset` is the database's clock minus
-    this host's; `secrets` are given to every job.
+    this host's; `secrets` are given to every job, before those that are stored.
     """
     runner_settings = RunnerSettings(
         worker_name=name,
@@ -47,7 +49,7 @@ def job_execution(
         max_log_bytes=settings.logs.max_step_bytes,
         allow_private_addresses=settings.security.allow_private_addresses,
     )
-    storage_of = open_storages(settings, database)
+    storage_of, keys = open_storages(settings, database), keys_of(settings)
 
     async def execute(
         claimed: Claimed, signal: CancelSignal, continuation: Continuation
@@ -62,6 +64,7 @@ def job_execution(
         assignment = assignment_of(
             claimed, secrets=secrets, keep_workspace=settings.worker.keep_workspaces
         )
+        assignment = await give(database, keys, claimed, signal, assignment)
         assignment = replace(assignment, storage=await storage_of(claimed))
         try:
             await run_job(

@@ -62,6 +62,7 @@ class Assignment:
     `repository_url` is what `checkout` clones when it is given no other repository.
     `first_step_attempt` is the number that the steps' attempts start from: attempts of a step
     count over all attempts of the job, so that no log is written twice under the same key.
+    `unusable` says why the job cannot run: it fails with that, whatever its steps are.
     `storage` keeps artifacts, caches and test reports; None where there is no place for them.
     """
 
@@ -86,6 +87,7 @@ class Assignment:
     previous: PreviousAttempt | None = None
     first_step_attempt: int = 1
     debug: bool = False
+    unusable: str | None = None
     storage: JobStorage | None = None
 
 

@@ -57,6 +57,7 @@ class Claimed:
     workdir: str | None
     cancel_level: int
     has_group: bool
+    trusted: bool
     steps: Mapping[int, uuid.UUID]
     calls: tuple[Call, ...]
 
@@ -197,6 +198,7 @@ def claimed_of(
         workdir=execution.workdir,
         cancel_level=cancel_level,
         has_group=node.concurrency_group is not None or execution.concurrency_group is not None,
+        trusted=execution.trusted,
         steps=steps,
         calls=_calls(snapshot, node),
     )

@@ -103,3 +103,12 @@ async def test_texts_that_cannot_be_stored_are_made_fit(
     assert len(last.name) <= 500
     repr(bench.store.updates).encode()
     assert not any(0xD800 <= ord(character) < 0xE000 for character in last.name)
+
+
+async def test_a_job_that_lacks_what_it_was_to_be_given_fails_and_runs_nothing(
+    bench: Bench,
+) -> None:
+    result = await bench.run(steps("echo ran"), unusable="The secret TOKEN cannot be decrypted.")
+    assert result.status is JobStatus.FAILURE
+    assert result.reason == "The secret TOKEN cannot be decrypted."
+    assert not bench.store.chunks

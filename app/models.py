@@ -3,7 +3,6 @@
 from app.administration.models import PeriodicRun, PeriodicWork, RetentionRule, Worker
 from app.ansible.models import AnsibleFile, AnsibleFileVersion
 from app.artifacts.models import Artifact, CacheEntry, StoredContent, TestCase
-from app.ansible.models import AnsibleFile, AnsibleFileVersion
 from app.audit.models import AuditEntry
 from app.auth.models import ApiToken, Identity, LoginSession, PasswordLink, User
 from app.configuration.models import ChangedSetting
@@ -22,6 +21,11 @@ from app.executions.models import (
 from app.inbox.models import Inbox, InboxItem
 from app.jobs.models import OutboxRow
 from app.logs.models import LogChunk
+from app.notifications.models import (
+    NotificationChannel,
+    NotificationDelivery,
+    NotificationRule,
+)
 from app.pipelines.models import Pipeline, PipelineVersion
 from app.projects.models import Launcher, Member, Project, ProjectTeam, Team, TeamMember
 from app.triggers.models import (
@@ -61,6 +65,9 @@ __all__ = [
     "LogChunk",
     "LoginSession",
     "Member",
+    "NotificationChannel",
+    "NotificationDelivery",
+    "NotificationRule",
     "OutboxRow",
     "PasswordLink",
     "PeriodicRun",

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.orm import TABLE_OPTIONS, Base, Enumerated
@@ -29,7 +29,10 @@ class Role(StrEnum):
 
 
 class Project(Base):
-    """A project owns pipelines. `slug` is lower-case and unique."""
+    """A project owns pipelines. `slug` is lower-case and unique.
+
+    `notifies` says that a notification rule may want to hear of its executions.
+    """
 
     __tablename__ = "projects"
     __table_args__ = TABLE_OPTIONS
@@ -39,6 +42,7 @@ class Project(Base):
     name: Mapped[str] = mapped_column(String(200))
     description: Mapped[str] = mapped_column(String(2000), default="")
     visibility: Mapped[Visibility] = mapped_column(Enumerated(Visibility))
+    notifies: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

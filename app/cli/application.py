@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "backup": "Write all definitions into a file",
     "restore": "Put all definitions of a backup back",
     "config": "Show the effective settings",
+    "keys": "Show and replace the keys that encrypt secrets",
     "pipelines": "List the pipelines of a server",
     "trigger": "Start a pipeline on a server",
     "executions": "List the executions of a server",

@@ -33,7 +33,9 @@ async def add_environment(
     return environment
 
 
-async def add_values(database: Database, environment: Environment) -> None:
+async def add_values(
+    database: Database, environment: Environment, keyring: Keyring | None = None
+) -> None:
     """A variable REGION and a secret TOKEN, of the environment and of its project."""
     project_id, now = environment.project_id, utcnow()
     async with database.session() as session:
@@ -46,6 +48,6 @@ async def add_values(database: Database, environment: Environment) -> None:
                 "updated_at": now,
             }
             secret = Secret(id=new_id(), name="TOKEN", **common)
-            seal_into(secret, b"hunter2", Keyring(["test"]))
+            seal_into(secret, b"hunter2", keyring or Keyring(["test"]))
             session.add(secret)
             session.add(Variable(id=new_id(), name="REGION", value="eu", **common))

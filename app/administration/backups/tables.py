@@ -30,6 +30,8 @@ INCLUDED = (
     "repository_pipelines",
     "schedules",
     "retention_rules",
+    "notification_channels",
+    "notification_rules",
 )
 """Definitions. Their order does not matter: rows are written after those that they refer to."""
 
@@ -51,6 +53,7 @@ EXCLUDED: Mapping[str, str] = MappingProxyType(
         "job_attempts": "part of an execution",
         "jobs": "part of an execution",
         "log_chunks": "part of an execution",
+        "notification_deliveries": "what was sent, or is to be sent now",
         "outbox": "messages on their way now",
         "password_links": "valid for a short time",
         "periodic_runs": "when periodic work ran",

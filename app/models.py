@@ -16,6 +16,7 @@ from app.executions.models import (
     IdempotencyKey,
     Job,
     JobAttempt,
+    RunFollower,
     Step,
 )
 from app.inbox.models import Inbox, InboxItem
@@ -75,6 +76,7 @@ __all__ = [
     "Pipeline",
     "PipelineVersion",
     "Project",
+    "RunFollower",
     "ProjectTeam",
     "Repository",
     "RepositoryPipeline",

@@ -37,6 +37,7 @@ from app.executions.changes import (
     status_values,
 )
 from app.executions.continuing import Continuation, Taken, take
+from app.executions.following import tell_followers
 from app.executions.groups import ask_gates, release_groups
 from app.executions.history import events_of, record
 from app.executions.measuring import measure_jobs, measure_no_wait, measure_wait
@@ -249,6 +250,8 @@ async def do_commands(
         await ask_gates(session, by_key, gates)
     ended = decision.snapshot.status in TERMINAL_EXECUTION
     await release_groups(session, execution, released, ended=ended)
+    if ended:
+        await tell_followers(session, execution)
 
 
 async def _stop(session: AsyncSession, job: Job, *, force: bool) -> None:

@@ -224,6 +224,21 @@ class ConcurrencyGroup(Base):
     name: Mapped[str] = mapped_column(String(255))
 
 
+class RunFollower(Base):
+    """A pipeline that was started by the end of an attempt of an execution: once, not twice."""
+
+    __tablename__ = "run_followers"
+    __table_args__ = TABLE_OPTIONS
+
+    execution_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("executions.id", ondelete="CASCADE"), primary_key=True
+    )
+    attempt: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    pipeline_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("pipelines.id", ondelete="CASCADE"), primary_key=True
+    )
+
+
 class GroupMember(Base):
     """Who holds a group or waits for it, in order of `id`. `job_id` None: the whole execution."""
 

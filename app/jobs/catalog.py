@@ -104,6 +104,17 @@ class CancelExecution(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class FollowRun(Message):
+    """This attempt of an execution ended: start the pipelines that wait for it (`workflow_run`)."""
+
+    wire = "execution.follow"
+    priority = "control"
+
+    execution_id: uuid.UUID
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class MergeLogs(Message):
     """This attempt has ended and left many small log chunks: merge them."""
 
@@ -144,6 +155,7 @@ MESSAGES: tuple[type[Message], ...] = (
     PassGate,
     ReleaseGroups,
     CancelExecution,
+    FollowRun,
     MergeLogs,
     CleanUpArtifacts,
     CleanUpRows,

@@ -4,14 +4,17 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.orm import TABLE_OPTIONS, Base, Json, MediumText
 
 
 class Pipeline(Base):
-    """A named pipeline of a project. `last_number` is the counter of its executions."""
+    """A named pipeline of a project. `last_number` is the counter of its executions.
+
+    `follows_runs`: the current version may wait for the end of others (`on: workflow_run`).
+    """
 
     __tablename__ = "pipelines"
     __table_args__ = (UniqueConstraint("project_id", "slug"), TABLE_OPTIONS)
@@ -23,6 +26,7 @@ class Pipeline(Base):
     description: Mapped[str] = mapped_column(String(2000), default="")
     current_version: Mapped[int]
     last_number: Mapped[int] = mapped_column(default=0)
+    follows_runs: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

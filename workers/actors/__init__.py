@@ -8,13 +8,14 @@ from app.jobs.catalog import (
     CancelExecution,
     CleanUpArtifacts,
     CleanUpRows,
+    FollowRun,
     MergeLogs,
     Message,
     PassGate,
     ReleaseGroups,
     RunJob,
 )
-from workers.actors import artifacts, backups, groups, jobs, logs, rows
+from workers.actors import artifacts, backups, chains, groups, jobs, logs, rows
 from workers.actors.actor import Actor
 
 ACTORS: Mapping[type[Message], Actor[Any]] = {
@@ -24,6 +25,7 @@ ACTORS: Mapping[type[Message], Actor[Any]] = {
     PassGate: Actor(groups.pass_gate, max_retries=8, backoff_s=1.0),
     ReleaseGroups: Actor(groups.release_groups, max_retries=8, backoff_s=1.0),
     CancelExecution: Actor(groups.cancel_execution, max_retries=8, backoff_s=1.0),
+    FollowRun: Actor(chains.follow_run, max_retries=8, backoff_s=1.0),
     MergeLogs: Actor(logs.merge_logs, max_retries=3, backoff_s=60.0),
     CleanUpArtifacts: Actor(artifacts.clean_up_artifacts, max_retries=3, backoff_s=60.0),
     BackUpDefinitions: Actor(backups.back_up_definitions, max_retries=3, backoff_s=60.0),

@@ -12,7 +12,7 @@ from app.pipelines.checking import Checked
 from app.pipelines.errors import PipelineSlugTaken
 from app.pipelines.models import Pipeline
 from app.pipelines.repository import PipelineRepository
-from app.pipelines.service.versions import add_version, record_pipeline
+from app.pipelines.service.versions import add_version, may_follow_runs, record_pipeline
 
 _SHOWN = ("slug", "name", "description", "current_version")
 
@@ -40,6 +40,7 @@ async def create_pipeline(
         name=(name or checked.definition.name or slug)[:200],
         description=description,
         current_version=1,
+        follows_runs=may_follow_runs(checked.source),
         created_at=now,
         updated_at=now,
     )

@@ -62,6 +62,11 @@ async def add_version(
     return version
 
 
+def may_follow_runs(source: str) -> bool:
+    """Whether a text may have `on: workflow_run`; its parsed form decides when a run ends."""
+    return "workflow_run" in source
+
+
 async def _make_current(
     session: AsyncSession,
     pipeline: Pipeline,
@@ -73,6 +78,7 @@ async def _make_current(
     before = {"current_version": pipeline.current_version}
     if pipeline.current_version != version.number:
         pipeline.current_version = version.number
+        pipeline.follows_runs = may_follow_runs(version.source)
         pipeline.updated_at = utcnow()
     after = {"current_version": version.number, "content_sha256": version.digest}
     await record_pipeline(session, by, action, pipeline, before, after)

@@ -21,6 +21,7 @@ from app.projects.endpoints import ROUTERS as PROJECTS
 from app.realtime.endpoints import pages as realtime_pages
 from app.realtime.endpoints import router as realtime
 
+from app.triggers.schedules.endpoints import router as schedules
 __all__ = ["ROUTERS", "Public", "include"]
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -36,6 +37,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     logs,
     *ARTIFACTS,
     *AUDIT,
+    schedules,
     administration,
     configuration,
     backups,

@@ -30,6 +30,11 @@ class ServerSettings(BaseModel):
     max_body_bytes: int = Field(16 * 1024 * 1024, ge=1024)
     production: bool = Field(False, description="Refuse default secrets and insecure cookies")
 
+    @property
+    def public_url(self) -> str:
+        """Where people reach this installation, without a slash at the end."""
+        return (self.base_url or f"http://{self.host}:{self.port}").rstrip("/")
+
 
 class DataSettings(BaseModel):
     """The folder of everything that is kept on disk."""
@@ -118,6 +123,7 @@ class LogSettings(BaseModel):
     max_step_bytes: int = Field(256 * 1024 * 1024, ge=4096)
 
 
+    fire_s: float = Field(1.0, gt=0, description="How often it looks for what is due by the clock")
 class ArtifactSettings(BaseModel):
     """The store of artifacts and caches. Without a URL: a folder in the data folder, which all
     servers and workers must then share."""

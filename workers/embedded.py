@@ -30,6 +30,7 @@ from workers.execution import JobMachinery, job_execution, open_data_folder
 from workers.parts import describe, open_parts
 from workers.process import WorkerProcess
 from workers.scheduler import Scheduler
+from workers.timetable import Timetable
 
 log = logger(__name__)
 
@@ -183,6 +184,7 @@ class EmbeddedWorker:
                 background=lambda database: (
                     machinery.guard.beat,
                     Scheduler(settings, database, self.depths).run,
+                    Timetable(settings, database).run,
                 ),
             ),
             broker=self._build_broker,

@@ -23,6 +23,7 @@ from workers.metrics import exposed
 from workers.parts import open_database
 from workers.runtime import end_tasks, keep
 
+from workers.timetable import Timetable
 log = logger(__name__)
 
 
@@ -87,7 +88,7 @@ class Scheduler:
 
 
 @asynccontextmanager
-async def open_scheduler(settings: Settings) -> AsyncIterator[tuple[Scheduler, Relay]]:
+async def open_scheduler(settings: Settings) -> AsyncIterator[tuple[Scheduler, Timetable, Relay]]:
     """A scheduler over the configured servers, with a relay of its own."""
     async with AsyncExitStack() as stack:
         database = open_database(settings)
@@ -97,7 +98,8 @@ async def open_scheduler(settings: Settings) -> AsyncIterator[tuple[Scheduler, R
         stack.push_async_callback(publisher.close)
         depths = RabbitDepths(rabbit_url(settings), prefix=settings.rabbitmq.prefix)
         stack.push_async_callback(depths.close)
-        yield Scheduler(settings, database, depths), Relay(database, publisher, new_id())
+        timetable = Timetable(settings, database)
+        yield Scheduler(settings, database, depths), timetable, Relay(database, publisher, new_id())
 
 
 def run_scheduler(settings: Settings) -> None:
@@ -114,8 +116,8 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
-    async with open_scheduler(settings) as (scheduler, relay):
-        works = (scheduler.run, relay.run)
+    async with open_scheduler(settings) as (scheduler, timetable, relay):
+        works = (scheduler.run, timetable.run, relay.run)
         tasks = [asyncio.create_task(keep(work.__qualname__, work)) for work in works]
         log.info("scheduler_started")
         with contextlib.suppress(asyncio.CancelledError):

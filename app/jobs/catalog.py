@@ -171,3 +171,36 @@ def priority_of(text: str) -> Priority:
     if text not in PRIORITIES:
         raise ValueError(f"priority {text!r} is none of {', '.join(PRIORITIES)}")
     return text
+@dataclass(frozen=True, slots=True)
+class StartFires(Message):
+    """Schedules have fired: start the executions of this batch of fires."""
+
+    wire = "schedule.start"
+    priority = "medium"
+
+    batch_id: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOverlapped(Message):
+    """A newer run of its schedule cancels this execution (overlap policy)."""
+
+    wire = "schedule.cancel"
+    priority = "control"
+
+    execution_id: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SyncSchedules(Message):
+    """Another version of this pipeline is current: take its schedules from it."""
+
+    wire = "schedule.sync"
+    priority = "control"
+
+    pipeline_id: uuid.UUID
+
+
+    StartFires,
+    CancelOverlapped,
+    SyncSchedules,

@@ -32,6 +32,7 @@ from tests.credentials.rows import add_environment, add_values
 from tests.fixtures.factories import Factory, SignIn
 from tests.logs.conftest import LogFactory
 
+from tests.triggers.rows import add_schedule, schedule_of
 CALLERS = (
     "anonymous",
     "stranger",
@@ -111,6 +112,8 @@ def test_routes_with_something_of_a_project_in_their_path_name_the_right() -> No
         "{artifact_id}",
     )
     inside = {str(route) for route in ALL if any(part in route.path for part in parts)}
+        "{approval_id}",
+        "{schedule_id}",
     assert inside == {str(route) for route in BELOW_A_PROJECT}
 
 
@@ -197,6 +200,9 @@ class Content:
             "cache_id": cache_id,
             "test": (await add_test(self.logs.database, execution, job)).hex(),
             "project": project.slug,
+            "schedule_id": await add_schedule(
+                self.logs.database, schedule_of(execution, self.users["owner"])
+            ),
             "team": team.slug,
             "project_token_id": "01890a5d-ac96-774b-bcce-b302099a8057",
             "pipeline_id": execution.pipeline_id,

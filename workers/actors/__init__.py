@@ -6,6 +6,7 @@ from typing import Any
 from app.jobs.catalog import (
     BackUpDefinitions,
     CancelExecution,
+    CancelOverlapped,
     CleanUpArtifacts,
     CleanUpRows,
     FollowRun,
@@ -14,8 +15,10 @@ from app.jobs.catalog import (
     PassGate,
     ReleaseGroups,
     RunJob,
+    StartFires,
+    SyncSchedules,
 )
-from workers.actors import artifacts, backups, chains, groups, jobs, logs, rows
+from workers.actors import artifacts, backups, chains, groups, jobs, logs, rows, schedules
 from workers.actors.actor import Actor
 
 ACTORS: Mapping[type[Message], Actor[Any]] = {
@@ -30,6 +33,10 @@ ACTORS: Mapping[type[Message], Actor[Any]] = {
     CleanUpArtifacts: Actor(artifacts.clean_up_artifacts, max_retries=3, backoff_s=60.0),
     BackUpDefinitions: Actor(backups.back_up_definitions, max_retries=3, backoff_s=60.0),
     CleanUpRows: Actor(rows.clean_up_rows, max_retries=3, backoff_s=60.0),
+    # The timetable orders again what is still pending.
+    StartFires: Actor(schedules.start_fires, max_retries=3, backoff_s=5.0),
+    CancelOverlapped: Actor(schedules.cancel_overlapped, max_retries=8, backoff_s=1.0),
+    SyncSchedules: Actor(schedules.sync_schedules, max_retries=8, backoff_s=1.0),
 }
 
 __all__ = ["ACTORS", "Actor"]

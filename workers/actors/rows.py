@@ -6,6 +6,7 @@ from app.core.logging import logger
 from app.executions.service.clean_up import clean_up as clean_up_keys
 from app.inbox.service import clean_up as clean_up_inboxes
 from app.jobs.catalog import CleanUpRows
+from app.triggers.schedules.service.clean_up import clean_up as clean_up_fires
 from workers.actors.actor import Context
 
 log = logger(__name__)
@@ -19,5 +20,6 @@ async def clean_up_rows(context: Context, _: CleanUpRows) -> None:
     keys = await clean_up_keys(database)
     workers = await clean_up_workers(database)
     await clean_up_inboxes(database)
+    await clean_up_fires(database)
     if credentials or keys or workers:
         log.info("rows_cleaned_up", credentials=credentials, keys=keys, workers=workers)

@@ -7,6 +7,8 @@ from app.audit.recording import fields_of
 from app.auth.principals import Principal
 from app.core.clock import new_id, utcnow
 from app.core.db import AsyncSession
+from app.jobs.catalog import SyncSchedules
+from app.jobs.outbox import enqueue
 from app.jobs.tags import EXECUTIONS, PIPELINES, touch
 from app.pipelines.checking import Checked
 from app.pipelines.errors import PipelineSlugTaken
@@ -46,6 +48,8 @@ async def create_pipeline(
     )
     await PipelineRepository(session).save(pipeline, conflict=_taken(slug))
     await add_version(session, pipeline=pipeline, by=by, checked=checked, message=message)
+    if checked.definition.on.schedules:
+        await enqueue(session, SyncSchedules(pipeline_id=pipeline.id))
     await touch(session, PIPELINES)
     await record_pipeline(
         session, by, "pipeline.create", pipeline, after=fields_of(pipeline, *_SHOWN)

@@ -6,6 +6,8 @@ from app.audit.recording import record_change
 from app.auth.principals import Principal
 from app.core.clock import new_id, utcnow
 from app.core.db import AsyncSession
+from app.jobs.catalog import SyncSchedules
+from app.jobs.outbox import enqueue
 from app.pipelines.checking import Checked
 from app.pipelines.errors import PipelineSlugTaken
 from app.pipelines.models import Pipeline, PipelineVersion
@@ -80,6 +82,7 @@ async def _make_current(
         pipeline.current_version = version.number
         pipeline.follows_runs = may_follow_runs(version.source)
         pipeline.updated_at = utcnow()
+        await enqueue(session, SyncSchedules(pipeline_id=pipeline.id))
     after = {"current_version": version.number, "content_sha256": version.digest}
     await record_pipeline(session, by, action, pipeline, before, after)
 

@@ -41,6 +41,7 @@ from app.executions.following import tell_followers
 from app.executions.groups import ask_gates, release_groups
 from app.executions.history import events_of, record
 from app.executions.measuring import measure_jobs, measure_no_wait, measure_wait
+from app.executions.memory import remember
 from app.executions.models import Execution, Job
 from app.executions.nodes import snapshot_of
 from app.executions.repository.moving import MovingRepository
@@ -128,8 +129,12 @@ async def _write(
     steps_ended: bool = False,
 ) -> None:
     old = {node.key: node for node in before.nodes}
-    await _write_nodes(session, locked, old, decision, taken=taken, steps_ended=steps_ended)
+    changes = await _write_nodes(
+        session, locked, old, decision, taken=taken, steps_ended=steps_ended
+    )
     await _write_execution(session, locked, decision, cause=cause, taken=taken)
+    if changes is not None:
+        remember(session, locked.execution, locked.jobs, changes)
     await do_commands(session, locked.execution, locked.by_key, decision, now=locked.now)
 
 
@@ -141,9 +146,11 @@ async def _write_nodes(
     *,
     taken: Taken | None,
     steps_ended: bool,
-) -> None:
+) -> dict[uuid.UUID, dict[str, Any]] | None:
+    """Returns the columns that were changed, by id; None when there are new rows as well."""
     repository = MovingRepository(session)
     created: list[dict[str, Any]] = []
+    changes: dict[uuid.UUID, dict[str, Any]] = {}
     ended: list[uuid.UUID] = []
     archived: list[dict[str, Any]] = []
     dispatched = dispatches(decision) | _dispatch_of(taken)
@@ -160,8 +167,8 @@ async def _write_nodes(
             if job.started_at is not None and leaves_worker(before, node):
                 ended.append(job.id)
             values = changed_values(locked.execution, before, node, dispatch, now=locked.now)
-            claim = _claim_of(taken, node.key)
-            await repository.update_job(job.id, {**values, **claim})
+            changes[job.id] = {**values, **_claim_of(taken, node.key)}
+            await repository.update_job(job.id, changes[job.id])
     await repository.archive(archived)
     await repository.insert_jobs(created)
     if ended and not steps_ended:
@@ -169,6 +176,7 @@ async def _write_nodes(
             ended, status="cancelled", reason="the attempt ended before this step did"
         )
     locked.by_key |= {row["key"]: stand_in(row) for row in created}
+    return None if created else changes
 
 
 def _dispatch_of(taken: Taken | None) -> dict[str, Dispatch]:

@@ -6,7 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from app.core.db import AsyncSession
+from app.engine.document import InvalidDefinition
+from app.engine.plan import InvalidPlan
+from app.executions.errors import DefinitionIsInvalid
 from app.executions.interpreter import Locked
+from app.executions.memory import recall
 from app.executions.models import Execution, Job
 from app.executions.repository.claims import ClaimRepository
 from app.executions.repository.moving import MovingRepository
@@ -22,8 +26,14 @@ async def lock(
     if found is None:
         return None
     execution, now = found
-    jobs = await repository.jobs(execution_id)
+    jobs = await jobs_of(repository, execution)
     return await with_files(session, execution, jobs, now=now, max_worker_lost=max_worker_lost)
+
+
+async def jobs_of(repository: MovingRepository, execution: Execution) -> Sequence[Job]:
+    """The jobs of a locked execution: from this process's memory, if it changed them last."""
+    known = recall(execution)
+    return await repository.jobs(execution.id) if known is None else known
 
 
 async def with_files(
@@ -58,5 +68,9 @@ async def _files(session: AsyncSession, execution: Execution) -> Files:
     parsed = remembered(execution.version_id)
     if parsed is None:
         version = await ClaimRepository(session).version(execution.version_id)
-        parsed = parse_version(version.id, version.source, version.files)
+        try:
+            parsed = parse_version(version.id, version.source, version.files)
+        except (InvalidDefinition, InvalidPlan) as error:
+            # The file of a push may be: its execution has failed before it began.
+            raise DefinitionIsInvalid(str(error)) from error
     return parsed.files

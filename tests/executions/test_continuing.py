@@ -6,7 +6,10 @@ import pytest
 
 from app.core.clock import new_id
 from app.engine.states import JobStatus
+from app.executions import locking, memory
 from app.executions.continuing import Continuation
+from app.executions.models import Job
+from app.executions.repository.moving import MovingRepository
 from app.executions.service.claim import Claimed
 from tests.executions.conftest import Launch
 from tests.executions.driver import Driver
@@ -19,6 +22,12 @@ jobs:
     runs-on: ubuntu-latest
     steps: [{run: "true"}, {run: "true"}]
 """
+CHAIN = """
+jobs:
+  a: {runs-on: ubuntu-latest, steps: [{run: "true"}]}
+  b: {needs: a, runs-on: ubuntu-latest, steps: [{run: "true"}]}
+  c: {needs: b, runs-on: ubuntu-latest, steps: [{run: "true"}]}
+"""
 FORK = """
 jobs:
   a: {runs-on: ubuntu-latest, steps: [{run: "true"}]}
@@ -26,6 +35,9 @@ jobs:
   c: {needs: a, runs-on: [self-hosted, gpu], steps: [{run: "true"}]}
   d: {needs: a, runs-on: ubuntu-latest, steps: [{run: "true"}]}
 """
+
+MEMORY = locking.jobs_of
+"""As it is without the comparison that the fixtures of this folder add."""
 
 
 def continuation(driver: Driver, *queues: str) -> Continuation:
@@ -118,3 +130,40 @@ async def test_nothing_follows_where_the_claim_is_lost(launch: Launch, driver: D
     assert (await driver.end(claimed, JobStatus.FAILURE)).held
     assert await driver.end(claimed, continuation=going_on) == (False, None)
     assert (await driver.statuses(execution))["b"] == "skipped"
+
+
+async def test_a_chain_in_one_process_reads_its_jobs_once(
+    launch: Launch, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[uuid.UUID] = []
+    stored = MovingRepository.jobs
+
+    async def jobs(repository: MovingRepository, execution_id: uuid.UUID) -> list[Job]:
+        reads.append(execution_id)
+        return await stored(repository, execution_id)
+
+    monkeypatch.setattr(locking, "jobs_of", MEMORY)
+    monkeypatch.setattr(MovingRepository, "jobs", jobs)
+    claimed = await first(driver, execution := await launch(CHAIN))
+    ended = 0
+    following: Claimed | None = claimed
+    while following is not None:
+        ended += 1
+        going_on = continuation(driver, "high_priority")
+        following = (await driver.end(following, continuation=going_on)).claimed
+    assert ended == 3
+    assert reads == [execution]
+
+
+async def test_what_another_process_changed_is_read_anew(launch: Launch, driver: Driver) -> None:
+    claimed = await first(driver, execution := await launch(CHAIN))
+    going_on = continuation(driver, "high_priority")
+    following = (await driver.end(claimed, continuation=going_on)).claimed
+    assert following is not None
+    remembered = dict(memory.KNOWN)
+    await driver.cancel(execution)
+    # As in a process that has not seen it.
+    memory.KNOWN.update(remembered)
+    assert not (await driver.end(following, JobStatus.SUCCESS)).claimed
+    statuses = await driver.statuses(execution)
+    assert statuses["c"] == "cancelled"

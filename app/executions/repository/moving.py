@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from types import SimpleNamespace
 from typing import Any, cast
 
 from sqlalchemy import Select, Table, Update, bindparam, insert, select, update
@@ -23,11 +24,14 @@ _ATTEMPTS = table_of(JobAttempt)
 
 # Made once: building a statement and its cache key costs more than sending it.
 _WANTED = bindparam("wanted", type_=Id())
-_LOCK = select(Execution, db_now()).where(Execution.id == _WANTED).with_for_update()
+_LOCK = (
+    select(_EXECUTIONS, db_now().label("now")).where(_EXECUTIONS.c.id == _WANTED).with_for_update()
+)
 _LOCK_OF_JOB = (
-    select(Execution, db_now())
+    select(_EXECUTIONS, db_now().label("now"))
     .where(
-        Execution.id == select(_JOBS.c.execution_id).where(_JOBS.c.id == _WANTED).scalar_subquery()
+        _EXECUTIONS.c.id
+        == select(_JOBS.c.execution_id).where(_JOBS.c.id == _WANTED).scalar_subquery()
     )
     .with_for_update()
 )
@@ -59,14 +63,15 @@ class MovingRepository:
         return await self._locked(_LOCK_OF_JOB, job_id)
 
     async def _locked(
-        self, statement: Select[Execution, datetime], wanted: uuid.UUID
+        self, statement: Select[*tuple[Any, ...]], wanted: uuid.UUID
     ) -> tuple[Execution, datetime] | None:
         row = (await self._session.execute(statement, {"wanted": wanted})).one_or_none()
         if row is None:
             return None
-        # Detached: all writing is by statements, the unit of work would repeat it.
-        self._session.expunge(row[0])
-        return row[0], row[1]
+        # No entity: all writing is by statements, the unit of work would repeat it.
+        columns = row._asdict()
+        now = columns.pop("now")
+        return cast(Execution, SimpleNamespace(**columns)), now
 
     async def jobs(self, execution_id: uuid.UUID) -> list[Job]:
         """All jobs of a locked execution, in order of creation; they are only read."""

@@ -6,6 +6,7 @@ from app import health
 from app.administration.backups.endpoints import router as backups
 from app.administration.configuration import router as configuration
 from app.administration.endpoints import router as administration
+from app.approvals.endpoints import ROUTERS as APPROVALS
 from app.artifacts.endpoints import ROUTERS as ARTIFACTS
 from app.ansible.endpoints import router as ansible
 from app.audit.endpoints import ROUTERS as AUDIT
@@ -34,6 +35,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     ansible,
     *PIPELINES,
     *EXECUTIONS,
+    *APPROVALS,
     logs,
     *ARTIFACTS,
     *AUDIT,

@@ -2,6 +2,7 @@
 
 from app.administration.models import PeriodicRun, PeriodicWork, RetentionRule, Worker
 from app.ansible.models import AnsibleFile, AnsibleFileVersion
+from app.approvals.models import ApprovalRequest, ApprovalVote
 from app.artifacts.models import Artifact, CacheEntry, StoredContent, TestCase
 from app.audit.models import AuditEntry
 from app.auth.models import ApiToken, Identity, LoginSession, PasswordLink, User
@@ -42,6 +43,8 @@ __all__ = [
     "AnsibleFile",
     "AnsibleFileVersion",
     "ApiToken",
+    "ApprovalRequest",
+    "ApprovalVote",
     "Artifact",
     "AuditEntry",
     "Base",

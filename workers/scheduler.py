@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from app.approvals.service import sweeping
 from app.core.clock import new_id
 from app.core.db import Database
 from app.core.errors import Unavailable
@@ -59,6 +60,7 @@ class Scheduler:
         """
         lost_limit = self._settings.worker.max_worker_lost
         await gates.admit_stuck(self._database, max_worker_lost=lost_limit)
+        await sweeping.look_again(self._database, max_worker_lost=lost_limit)
         written = await sweeps.requeue_forgotten(
             self._database,
             has_ready_message=self._has_ready_message,

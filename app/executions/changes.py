@@ -33,7 +33,7 @@ def new_row(
     return {
         **values,
         "queue": queue,
-        "queued_at": now if dispatch is not None else None,
+        "queued_at": now if dispatch is not None or node.status == JobStatus.WAITING else None,
         "sweep_after": now if dispatch is not None else None,
         "finished_at": now if node.status in TERMINAL_JOB else None,
     }
@@ -56,6 +56,8 @@ def changed_values(
     if node.attempt != before.attempt:
         values |= {"started_at": None, "finished_at": None, "worker_id": None, "cancel_level": 0}
         values |= {"claim_token": None, "lease_until": None, "annotations": []}
+    if node.status == JobStatus.WAITING != before.status:
+        values["queued_at"] = now
     if dispatch is not None:
         values |= {
             "queue": queue_for(execution.priority, node.labels),

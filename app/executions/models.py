@@ -12,7 +12,8 @@ from app.engine.states import ExecutionStatus, JobStatus, StepStatus
 
 
 class Execution(Base):
-    """One run of a pipeline version. `seq` is the number of its last event.
+    """One run of a pipeline version. `seq` is the number of its last event, `rerun_by` the user who
+    asked for the present attempt, if that is not the first.
 
     `github` is the `github` context as it was at the trigger, with the event's payload; `vars` are
     the variables of that moment: a re-run sees the same. `repository_id` is the repository whose
@@ -50,6 +51,7 @@ class Execution(Base):
         ForeignKey("users.id", ondelete="SET NULL")
     )
     actor: Mapped[str] = mapped_column(String(100))
+    rerun_by: Mapped[uuid.UUID | None]
     priority: Mapped[str] = mapped_column(String(10))
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     concurrency_group: Mapped[str | None] = mapped_column(String(255))

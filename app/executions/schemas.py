@@ -109,7 +109,7 @@ class JobRead(Output):
     environment: str | None = Field(description="Environment that it deploys to")
     environment_url: str | None = Field(description="URL of what it deployed")
     worker_id: uuid.UUID | None = Field(description="Worker process that claimed it last")
-    queued_at: datetime | None = Field(description="When it became ready")
+    queued_at: datetime | None = Field(description="When it began to wait or was queued")
     started_at: datetime | None = Field(description="When a worker claimed it")
     finished_at: datetime | None = Field(description="When it ended")
     annotations: list[dict[str, Any]] = Field(description="Errors, warnings, notices of its steps")

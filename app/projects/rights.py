@@ -35,6 +35,7 @@ class Action(StrEnum):
     EXECUTION_START = "execution.start"
     EXECUTION_CANCEL = "execution.cancel"
     EXECUTION_DELETE = "execution.delete"
+    APPROVAL_VOTE = "approval.vote"
     LOG_READ = "log.read"
     ARTIFACT_READ = "artifact.read"
     ARTIFACT_DELETE = "artifact.delete"
@@ -72,6 +73,7 @@ LEAST: Mapping[Action, Role] = MappingProxyType(
         Action.EXECUTION_START: Role.DEVELOPER,
         Action.EXECUTION_CANCEL: Role.DEVELOPER,
         Action.EXECUTION_DELETE: Role.MAINTAINER,
+        Action.APPROVAL_VOTE: Role.GUEST,
         Action.LOG_READ: Role.REPORTER,
         Action.ARTIFACT_READ: Role.REPORTER,
         Action.ARTIFACT_DELETE: Role.DEVELOPER,
@@ -114,6 +116,7 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.EXECUTION_START: "Start and re-run executions",
         Action.EXECUTION_CANCEL: "Cancel executions",
         Action.EXECUTION_DELETE: "Delete executions",
+        Action.APPROVAL_VOTE: "Approve and reject, where the environment names one as approver",
         Action.LOG_READ: "Read logs and step summaries",
         Action.ARTIFACT_READ: "Download artifacts and test reports",
         Action.ARTIFACT_DELETE: "Delete artifacts before they expire",

@@ -3,10 +3,12 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from sqlalchemy import delete, select
 
-from app.core.clock import new_id
+from app.approvals.service import gate
+from app.core.clock import new_id, utcnow
 from app.core.db import Database
 from app.engine.states import JobStatus
 from app.executions.continuing import Continuation
@@ -21,6 +23,10 @@ from app.jobs.models import OutboxRow
 from app.jobs.tags import BUMP
 
 SERVER = "http://ansflow.test"
+
+
+def _is_due(row: OutboxRow) -> bool:
+    return row.not_before <= utcnow() + timedelta(seconds=5)
 
 
 @dataclass
@@ -137,13 +143,13 @@ class Driver:
         assert await self.finish(claimed, status, outputs=out)
 
     async def deliver(self) -> None:
-        """Act on all messages but those that run jobs, until none is left."""
+        """Act on all messages that are due, but those that run jobs, until none is left."""
         acts = {
-            PassGate.wire: (PassGate, gates.pass_gate),
+            PassGate.wire: (PassGate, gate.pass_gate),
             ReleaseGroups.wire: (ReleaseGroups, gates.release),
             CancelExecution.wire: (CancelExecution, gates.cancel_for_newcomer),
         }
-        while rows := [row for row in await self.messages() if row.kind in acts]:
+        while rows := [row for row in await self.messages() if row.kind in acts and _is_due(row)]:
             async with self.database.session() as session:
                 await session.execute(
                     delete(OutboxRow).where(OutboxRow.id.in_([row.id for row in rows]))

@@ -16,6 +16,7 @@ from app.core.clock import new_id, utcnow
 from app.core.db import Database
 from app.engine.states import StepStatus
 from app.models import Execution, Job, Step
+from tests.approvals.rows import add_approval
 from tests.artifacts.rows import add_artifact, add_cache, add_content
 from tests.fixtures.answers import body
 
@@ -69,11 +70,13 @@ async def add_rows(server: Server, job_id: str, caller: str) -> dict[str, uuid.U
     artifact = await add_artifact(database, job, content_id=content_id, data=b"content")
     assert stored.sha256 == artifact.sha256
     cache = await add_cache(database, execution.project_id)
+    approval = await add_approval(database, execution, job)
     await database.close()
     assert principal.credential_id is not None
     return {
         "step_id": step.id,
         "artifact_id": artifact.id,
+        "approval_id": approval.id,
         "cache_id": cache.id,
         "session_id": principal.credential_id,
     }

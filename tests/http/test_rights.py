@@ -27,6 +27,7 @@ from app.projects.rights import (
     is_at_least,
 )
 from tests.ansible.rows import add_inventory
+from tests.approvals.rows import add_approval
 from tests.artifacts.rows import add_test, keep_something
 from tests.credentials.rows import add_environment, add_values
 from tests.fixtures.factories import Factory, SignIn
@@ -48,6 +49,7 @@ IMPLICIT_JOB = "main"
 RIGHTS = Path(__file__).parents[2] / "docs" / "rights.md"
 
 BY_STATEMENT = {
+    "/executions/{execution_id}/approvals": Action.EXECUTION_READ,
     "/executions/{execution_id}": Action.EXECUTION_READ,
     "/executions/{execution_id}/events": Action.EXECUTION_READ,
     "/jobs/{job_id}": Action.EXECUTION_READ,
@@ -110,6 +112,7 @@ def test_routes_with_something_of_a_project_in_their_path_name_the_right() -> No
         "{job_id}",
         "{step_id}",
         "{artifact_id}",
+        "{approval_id}",
     )
     inside = {str(route) for route in ALL if any(part in route.path for part in parts)}
         "{approval_id}",
@@ -207,6 +210,7 @@ class Content:
             "project_token_id": "01890a5d-ac96-774b-bcce-b302099a8057",
             "pipeline_id": execution.pipeline_id,
             "execution_id": execution.id,
+            "approval_id": (await add_approval(self.logs.database, execution, job)).id,
             "job_id": job.id,
             "step_id": step.id,
             "number": 1,

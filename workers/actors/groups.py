@@ -1,13 +1,14 @@
-"""Moves what waits for a concurrency group."""
+"""Moves what waits for its environment or for a concurrency group."""
 
+from app.approvals.service import gate
 from app.executions.service import gates
 from app.jobs.catalog import CancelExecution, PassGate, ReleaseGroups
 from workers.actors.actor import Context
 
 
 async def pass_gate(context: Context, message: PassGate) -> None:
-    """Open the gate of a waiting attempt, if its group is free."""
-    await gates.pass_gate(context.database, message, max_worker_lost=context.max_worker_lost)
+    """Open the gate of a waiting attempt, if its environment allows that and its group is free."""
+    await gate.pass_gate(context.database, message, max_worker_lost=context.max_worker_lost)
 
 
 async def release_groups(context: Context, message: ReleaseGroups) -> None:

@@ -7,7 +7,7 @@ dropped; `cancel-in-progress` of a newcomer cancels the holder and those who wai
 import uuid
 
 from app.core.db import AsyncSession, Database
-from app.engine.machine.types import CancelRequested, ExecutionStarted, GateOpened
+from app.engine.machine.types import CancelRequested, ExecutionStarted, GateHeld, GateOpened
 from app.engine.states import TERMINAL_EXECUTION, JobStatus
 from app.executions.interpreter import Locked, apply
 from app.executions.locking import lock
@@ -21,7 +21,11 @@ CANCELLED_BY_NEWCOMER = "a newer run of its concurrency group cancels it (cancel
 
 
 async def pass_gate(database: Database, message: PassGate, *, max_worker_lost: int) -> None:
-    """Open the gate of a waiting attempt if its concurrency group is free, else let it wait."""
+    """Open the gate of a waiting attempt if its concurrency group is free, else let it wait.
+
+    Only for attempts that their environment lets through: `app.approvals.service.gate` asks that
+    before.
+    """
 
     async def look(session: AsyncSession) -> None:
         job = await _waiting_job(session, message)
@@ -47,8 +51,10 @@ async def pass_gate(database: Database, message: PassGate, *, max_worker_lost: i
         )
         if not members:
             await _open(session, job, message.attempt, max_worker_lost=max_worker_lost)
-        elif job.options.get("cancel_in_progress"):
+            return
+        if job.options.get("cancel_in_progress"):
             await cancel_members(session, members, by_execution_id=job.execution_id)
+        await _hold(session, job, message.attempt, max_worker_lost=max_worker_lost)
 
     await database.transact(look)
 
@@ -130,6 +136,16 @@ async def _open(session: AsyncSession, job: Job, attempt: int, *, max_worker_los
     locked = await lock(session, job.execution_id, max_worker_lost=max_worker_lost)
     if locked is not None:
         await _open_locked(session, locked, job.id, attempt)
+
+
+async def _hold(session: AsyncSession, job: Job, attempt: int, *, max_worker_lost: int) -> None:
+    """Past its environment, an attempt waits for its group alone: it says so from now on."""
+    if job.environment is None:
+        return
+    locked = await lock(session, job.execution_id, max_worker_lost=max_worker_lost)
+    if locked is not None:
+        reason = f"waits for the concurrency group `{job.concurrency_group}`"
+        await apply(session, locked, GateHeld(key=job.key, attempt=attempt, reason=reason))
 
 
 async def _open_locked(

@@ -61,7 +61,12 @@ async def rerun_execution(
         keys = _keys(locked, what, job_key)
         execution.attempt += 1
         await MovingRepository(session).update_execution(
-            execution_id, {"attempt": execution.attempt, "cancel_requested": False}
+            execution_id,
+            {
+                "attempt": execution.attempt,
+                "cancel_requested": False,
+                "rerun_by": by and by.user_id,
+            },
         )
         execution.cancel_requested = False
         locked.contexts = contexts_of(execution)

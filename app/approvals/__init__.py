@@ -1,0 +1,1 @@
+"""Approvals: jobs of protected environments wait until people let them through."""

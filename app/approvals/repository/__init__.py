@@ -1,0 +1,1 @@
+"""Statements about approvals and what waits."""

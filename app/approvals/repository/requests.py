@@ -1,0 +1,185 @@
+"""Requests for approval and their votes."""
+
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Select, Text, and_, case, exists, or_, select, type_coerce
+
+from app.approvals.errors import ApprovalNotFound
+from app.approvals.models import ApprovalRequest, ApprovalState, ApprovalVote
+from app.approvals.repository.asked import Asked
+from app.auth.principals import Principal
+from app.core.clock import db_now
+from app.core.pagination import PageParams
+from app.core.repository import Repository
+from app.credentials.models import Environment
+from app.engine.states import JobStatus
+from app.executions.models import Execution, GroupMember, Job
+from app.projects.models import Member, ProjectTeam, Role, TeamMember
+from app.projects.repository import visible
+from app.projects.rights import roles_from
+
+_IS_ASKED = (Job.status == JobStatus.WAITING) & (Job.attempt == ApprovalRequest.attempt)
+_STATE = case(
+    ((ApprovalRequest.state == ApprovalState.OPEN) & ~_IS_ASKED, ApprovalState.CLOSED.value),
+    else_=type_coerce(ApprovalRequest.state, Text),
+)
+_AT_GATE = type_coerce(Job.options, Text).contains('"hold":"gate"')
+"""As `app.core.orm.Json` writes it: the job waits for no `max-parallel` slot."""
+
+
+class ApprovalRepository(Repository):
+    """Requests; those that the API shows are scoped to what the caller may see."""
+
+    async def get(self, request_id: uuid.UUID) -> ApprovalRequest | None:
+        """One as it is now, whatever this session has read before."""
+        return await self.session.get(ApprovalRequest, request_id, populate_existing=True)
+
+    async def of_attempt(self, job_id: uuid.UUID, attempt: int) -> ApprovalRequest | None:
+        """The request of an attempt, as it is now."""
+        statement = (
+            select(ApprovalRequest)
+            .where(ApprovalRequest.job_id == job_id, ApprovalRequest.attempt == attempt)
+            .execution_options(populate_existing=True)
+        )
+        return (await self.session.execute(statement)).scalar_one_or_none()
+
+    async def add(self, row: ApprovalRequest | ApprovalVote) -> None:
+        """A new request or vote; its key is known to be free under the execution's lock."""
+        self.session.add(row)
+        await self.session.flush()
+
+    async def votes(self, request_ids: Sequence[uuid.UUID]) -> Sequence[ApprovalVote]:
+        """The votes on some requests, in order."""
+        statement = (
+            select(ApprovalVote)
+            .where(ApprovalVote.request_id.in_(request_ids))
+            .order_by(ApprovalVote.created_at, ApprovalVote.user_id)
+        )
+        return list((await self.session.execute(statement)).scalars())
+
+    async def require(self, principal: Principal, request_id: uuid.UUID) -> Asked:
+        """One that the caller may see.
+
+        Raises: ApprovalNotFound.
+        """
+        statement = _asked(principal).where(ApprovalRequest.id == request_id)
+        row = (await self.session.execute(statement)).one_or_none()
+        if row is None:
+            raise ApprovalNotFound(f"there is no request for approval {request_id}")
+        return Asked(*row)
+
+    async def of_execution(self, principal: Principal, execution_id: uuid.UUID) -> list[Asked]:
+        """All of an execution, of all attempts, oldest first."""
+        statement = (
+            _asked(principal)
+            .where(ApprovalRequest.execution_id == execution_id)
+            .order_by(ApprovalRequest.id)
+        )
+        return [Asked(*row) for row in await self.session.execute(statement)]
+
+    async def waiting_for(
+        self, principal: Principal, params: PageParams
+    ) -> tuple[list[Asked], str | None]:
+        """Open ones that this person may vote on and has not, newest first."""
+        statement = (
+            _asked(principal)
+            .join(Environment, Environment.id == ApprovalRequest.environment_id)
+            .where(
+                ApprovalRequest.state == ApprovalState.OPEN,
+                _IS_ASKED,
+                ApprovalRequest.required > 0,
+                _names(principal),
+                _is_free(principal),
+                ~exists().where(
+                    ApprovalVote.request_id == ApprovalRequest.id,
+                    ApprovalVote.user_id == principal.user_id,
+                ),
+            )
+            .order_by(ApprovalRequest.id.desc())
+            .limit(params.limit + 1)
+        )
+        if params.after is not None:
+            statement = statement.where(ApprovalRequest.id < params.after)
+        rows = [Asked(*row) for row in await self.session.execute(statement)]
+        items = rows[: params.limit]
+        return items, str(items[-1].request.id) if len(rows) > params.limit else None
+
+    async def due(self, *, limit: int) -> Sequence[tuple[uuid.UUID, int]]:
+        """Job and attempt of open requests that are to be looked at again."""
+        statement = (
+            select(ApprovalRequest.job_id, ApprovalRequest.attempt)
+            .where(
+                ApprovalRequest.state == ApprovalState.OPEN, ApprovalRequest.look_after <= db_now()
+            )
+            .order_by(ApprovalRequest.look_after)
+            .limit(limit)
+        )
+        return [(row[0], row[1]) for row in await self.session.execute(statement)]
+
+    async def unasked(self, *, for_s: float, limit: int) -> Sequence[tuple[uuid.UUID, int]]:
+        """Job and attempt of those that have waited at their gate for so long, and nobody knows."""
+        asked = exists().where(
+            ApprovalRequest.job_id == Job.id,
+            ApprovalRequest.attempt == Job.attempt,
+            ApprovalRequest.state == ApprovalState.OPEN,
+        )
+        grouped = exists().where(GroupMember.job_id == Job.id, GroupMember.attempt == Job.attempt)
+        statement = (
+            select(Job.id, Job.attempt)
+            .where(Job.status == JobStatus.WAITING, Job.queued_at < db_now(-for_s), _AT_GATE)
+            .where(~asked, ~grouped)
+            .limit(limit)
+        )
+        return [(row[0], row[1]) for row in await self.session.execute(statement)]
+
+
+def _asked(
+    principal: Principal,
+) -> Select[ApprovalRequest, str, str, str, int, str, str]:
+    return (
+        select(
+            ApprovalRequest,
+            type_coerce(_STATE, Text).label("state"),
+            Job.key,
+            Job.name,
+            Execution.number,
+            Execution.title,
+            Execution.actor,
+        )
+        .join(Job, Job.id == ApprovalRequest.job_id)
+        .join(Execution, Execution.id == ApprovalRequest.execution_id)
+        .where(visible(ApprovalRequest.project_id, principal))
+    )
+
+
+def _names(principal: Principal) -> ColumnElement[bool]:
+    """The environment names this person, by itself or by its role."""
+    listed = type_coerce(Environment.approver_ids, Text).contains(f'"{principal.user_id}"')
+    by_role = [(Environment.approver_role == role) & _has_role(principal, role) for role in Role]
+    return or_(listed & _has_role(principal, Role.GUEST), *by_role)
+
+
+def _has_role(principal: Principal, role: Role) -> ColumnElement[bool]:
+    if principal.is_administrator:
+        return ApprovalRequest.project_id.is_not(None)
+    roles = roles_from(role)
+    own = select(Member.project_id).where(
+        Member.user_id == principal.user_id, Member.role.in_(roles)
+    )
+    by_team = (
+        select(ProjectTeam.project_id)
+        .join(TeamMember, TeamMember.team_id == ProjectTeam.team_id)
+        .where(TeamMember.user_id == principal.user_id, ProjectTeam.role.in_(roles))
+    )
+    return or_(ApprovalRequest.project_id.in_(own), ApprovalRequest.project_id.in_(by_team))
+
+
+def _is_free(principal: Principal) -> ColumnElement[bool]:
+    """Nothing keeps this person from voting: see `service.rules.has_started`."""
+    by_others = [
+        or_(column.is_(None), column != principal.user_id)
+        for column in (Execution.triggered_by, Execution.rerun_by)
+    ]
+    other = and_(*by_others, Execution.actor != principal.name)
+    return or_(Environment.prevent_self_approval.is_(False), other)

@@ -1,0 +1,59 @@
+"""A new request: its row, and word to those who may approve."""
+
+from app.approvals.models import ApprovalRequest, ApprovalState
+from app.approvals.repository.people import PeopleRepository
+from app.approvals.repository.requests import ApprovalRepository
+from app.approvals.service.rules import Rules
+from app.core.clock import new_id
+from app.core.db import AsyncSession
+from app.events import UserNotified, publish_after_commit
+from app.executions.interpreter import Locked
+from app.executions.models import Job
+
+_ASKED_AT_MOST = 500
+
+
+async def ask(session: AsyncSession, locked: Locked, job: Job, rules: Rules) -> ApprovalRequest:
+    """Ask for approval of an attempt; the caller holds the lock of its execution."""
+    assert job.environment is not None, "only jobs with an environment ask"
+    now = locked.now
+    request = ApprovalRequest(
+        id=new_id(),
+        project_id=locked.execution.project_id,
+        execution_id=locked.execution.id,
+        job_id=job.id,
+        attempt=job.attempt,
+        environment=job.environment,
+        environment_id=rules.environment_id,
+        required=rules.required,
+        wait_until=rules.wait_until(now),
+        expires_at=rules.expires_at(now),
+        look_after=now,
+        state=ApprovalState.OPEN,
+        created_at=now,
+    )
+    await ApprovalRepository(session).add(request)
+    if rules.required:
+        await _tell_approvers(session, locked, job, request, rules)
+    return request
+
+
+async def _tell_approvers(
+    session: AsyncSession, locked: Locked, job: Job, request: ApprovalRequest, rules: Rules
+) -> None:
+    execution = locked.execution
+    people = PeopleRepository(session)
+    members = await people.members(request.project_id, limit=_ASKED_AT_MOST)
+    title = f"{execution.title[:200]} #{execution.number}: {job.name[:100]}"
+    events = [
+        UserNotified(
+            user_id=person.id,
+            kind="approval.wanted",
+            title=f"{title} wants to deploy to {request.environment}",
+            link=f"/executions/{execution.id}",
+            execution_id=execution.id,
+        )
+        for person in members
+        if rules.may_approve(person, execution)
+    ]
+    publish_after_commit(session, *events)

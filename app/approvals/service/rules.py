@@ -1,0 +1,103 @@
+"""What an environment demands, as values: who may vote, from which branches, how long to wait."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
+
+from app.approvals.errors import NotAnApprover, SelfApproval
+from app.approvals.repository.people import Person
+from app.credentials.models import Environment
+from app.engine.filters.globs import included
+from app.executions.models import Execution
+from app.projects.models import Role
+from app.projects.rights import is_at_least
+
+EXPIRES_AFTER = timedelta(days=30)
+"""How long a request stays open once its wait timer has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The protection of an environment as it is now. The defaults protect nothing."""
+
+    environment_id: uuid.UUID | None = None
+    required: int = 0
+    approver_ids: frozenset[str] = frozenset()
+    approver_role: Role | None = None
+    prevent_self_approval: bool = False
+    wait: timedelta = timedelta()
+    branches: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, environment: Environment | None) -> Self:
+        """The rules of an environment; one that nobody has made has none."""
+        if environment is None:
+            return cls()
+        return cls(
+            environment_id=environment.id,
+            required=environment.required_approvals,
+            approver_ids=frozenset(environment.approver_ids),
+            approver_role=environment.approver_role,
+            prevent_self_approval=environment.prevent_self_approval,
+            wait=timedelta(minutes=environment.wait_minutes),
+            branches=tuple(environment.allowed_branches),
+        )
+
+    @property
+    def have_it_wait(self) -> bool:
+        """Whether a job waits at all."""
+        return self.required > 0 or bool(self.wait)
+
+    def refusal(self, ref: str | None) -> str | None:
+        """Why an execution of this full ref may not use the environment; None: it may."""
+        if not self.branches:
+            return None
+        listed = ", ".join(self.branches)
+        if ref is None:
+            return f"only branches and tags like {listed} are allowed, and it runs without any"
+        name = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
+        if included(self.branches, name):
+            return None
+        return f"only branches and tags like {listed} are allowed, not {name}"
+
+    def wait_until(self, asked_at: datetime) -> datetime | None:
+        """When the wait timer ends."""
+        return asked_at + self.wait if self.wait else None
+
+    def expires_at(self, asked_at: datetime) -> datetime:
+        """When nobody waits for votes any more."""
+        return asked_at + self.wait + EXPIRES_AFTER
+
+    def is_approver(self, person: Person) -> bool:
+        """Whether the environment names this person, by itself or by its role."""
+        if person.role is None:
+            return False
+        if str(person.id) in self.approver_ids:
+            return True
+        return self.approver_role is not None and is_at_least(person.role, self.approver_role)
+
+    def may_approve(self, person: Person, execution: Execution) -> bool:
+        """Whether the vote of this person counts."""
+        is_barred = self.prevent_self_approval and has_started(person, execution)
+        return self.is_approver(person) and not is_barred
+
+    def require_approver(self, person: Person | None, execution: Execution) -> None:
+        """Refuse everybody else.
+
+        Raises: NotAnApprover, SelfApproval.
+        """
+        if person is None or not self.is_approver(person):
+            raise NotAnApprover("ask one of the approvers that its environment names")
+        if self.prevent_self_approval and has_started(person, execution):
+            raise SelfApproval("somebody else has to vote: you have started or re-run it")
+
+
+def has_started(person: Person, execution: Execution) -> bool:
+    """Whether this person started the execution, or asked for its present attempt.
+
+    Who pushes is only known by name: the same name counts as the same person.
+    """
+    if person.id in (execution.triggered_by, execution.rerun_by):
+        return True
+    return person.name.casefold() == execution.actor.casefold()

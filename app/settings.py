@@ -7,7 +7,7 @@ RabbitMQ, all three; something in between is refused.
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -87,6 +87,17 @@ class SecuritySettings(BaseModel):
     allowed_origins: list[str] = Field(default_factory=list)
 
 
+class OidcProvider(BaseModel):
+    """An OpenID Connect provider that people log in with."""
+
+    issuer: str = Field(pattern=r"^https?://[^\s?#]+$", max_length=255)
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr | None = Field(None, description="None: a public client, PKCE only")
+    title: str | None = Field(None, description="For people; none: its name")
+    scopes: list[str] = Field(default_factory=lambda: ["openid", "profile", "email"])
+    auto_create: bool = Field(False, description="Make a user for whoever is not known yet")
+
+
 class WorkerSettings(BaseModel):
     """How jobs are run."""
 
@@ -160,6 +171,9 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     rabbitmq: RabbitMQSettings = RabbitMQSettings()
     security: SecuritySettings = SecuritySettings()
+    oidc: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$")], OidcProvider] = Field(
+        default_factory=dict
+    )
     worker: WorkerSettings = WorkerSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     logs: LogSettings = LogSettings()
@@ -180,6 +194,9 @@ class Settings(BaseSettings):
                 f"half configured: {there} set, {', '.join(missing)} not. The distributed mode "
                 "needs all three; unset all of them for the embedded mode"
             )
+        plain = [name for name, each in self.oidc.items() if each.issuer.startswith("http://")]
+        if plain and self.server.production:
+            raise ValueError(f"ANSFLOW_OIDC__{plain[0].upper()}__ISSUER must begin with https://")
         url = self.database.url
         if url is not None and not url.get_secret_value().startswith("mysql+asyncmy://"):
             raise ValueError(

@@ -1,6 +1,14 @@
 """What can be wrong with who you are."""
 
-from app.core.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthenticated
+from app.core.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    NotFound,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
 
 
 class BadCredentials(Unauthenticated):
@@ -43,6 +51,34 @@ class LinkIsInvalid(NotFound):
 
 class PeopleOnly(Forbidden):
     code, title = "people_only", "The token of a project cannot do this"
+
+
+class ProviderNotFound(NotFound):
+    code, title = "provider_not_found", "No such OpenID Connect provider"
+
+
+class ProviderFailed(Unavailable):
+    code, title = "provider_failed", "The OpenID Connect provider does not answer as it should"
+
+
+class LogInRefused(BadRequest):
+    code, title = "login_refused", "The log-in at the provider was not completed or not by you"
+
+
+class IdentityUnknown(Forbidden):
+    code, title = "identity_unknown", "No user is linked to this account"
+
+
+class IdentityTaken(Conflict):
+    code, title = "identity_taken", "Another user is linked to this account"
+
+
+class IdentityNotFound(NotFound):
+    code, title = "identity_not_found", "You have no such linked account"
+
+
+class SessionsOnly(Forbidden):
+    code, title = "sessions_only", "Only a browser that is logged in can do this"
 
 
 class SessionNotFound(NotFound):

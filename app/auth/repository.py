@@ -5,8 +5,14 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Select, delete, or_, select, true, update
 
-from app.auth.errors import LinkIsInvalid, SessionNotFound, TokenNotFound, UserNotFound
-from app.auth.models import ApiToken, LoginSession, PasswordLink, User
+from app.auth.errors import (
+    IdentityNotFound,
+    LinkIsInvalid,
+    SessionNotFound,
+    TokenNotFound,
+    UserNotFound,
+)
+from app.auth.models import ApiToken, Identity, LoginSession, PasswordLink, User
 from app.core.clock import db_now
 from app.core.pagination import PageParams, Slice
 from app.core.repository import Repository
@@ -168,6 +174,31 @@ class SessionRepository(Repository):
         if ids:
             await self.session.execute(delete(LoginSession).where(LoginSession.id.in_(ids)))
         return len(ids)
+
+
+class IdentityRepository(Repository):
+    """Accounts at OpenID Connect providers; found by issuer and subject only."""
+
+    async def find(self, issuer: str, subject: str) -> tuple[Identity, User] | None:
+        """The account with the user that it logs in as."""
+        statement = (
+            select(Identity, User)
+            .join(User, User.id == Identity.user_id)
+            .where(Identity.issuer == issuer, Identity.subject == subject)
+        )
+        row = (await self.session.execute(statement)).one_or_none()
+        return row and (row[0], row[1])
+
+    async def list(self, user_id: uuid.UUID, params: PageParams) -> Slice[Identity]:
+        statement = select(Identity).where(Identity.user_id == user_id)
+        return await self.page(statement, Identity.id, params)
+
+    async def require(self, user_id: uuid.UUID, identity_id: uuid.UUID) -> Identity:
+        statement = select(Identity).where(Identity.user_id == user_id, Identity.id == identity_id)
+        identity = await self.session.scalar(statement)
+        if identity is None:
+            raise IdentityNotFound
+        return identity
 
 
 class PasswordLinkRepository(Repository):

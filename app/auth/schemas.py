@@ -138,6 +138,34 @@ class TokenCreated(TokenRead):
     token: str = Field(description="Send it as `Authorization: Bearer …`; it is shown once")
 
 
+class ProviderRead(Output):
+    """An OpenID Connect provider."""
+
+    name: str = Field(description="For addresses")
+    title: str = Field(description="For people")
+
+
+class ProviderList(Output):
+    """What people can log in with besides a password."""
+
+    items: list[ProviderRead] = Field(description="By name")
+
+
+class LinkStart(Output):
+    """Where to go to link an account."""
+
+    url: str = Field(description="An address of the provider, for this browser")
+
+
+class IdentityRead(Output):
+    """An account at a provider that logs in as the caller."""
+
+    id: uuid.UUID = Field(description="To unlink it")
+    issuer: str = Field(description="The provider")
+    subject: str = Field(description="What the provider calls the account; never changes")
+    created_at: datetime = Field(description="When it was linked")
+
+
 class SessionRead(Output):
     """A log-in of a browser."""
 

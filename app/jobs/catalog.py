@@ -149,28 +149,6 @@ class BackUpDefinitions(Message):
     priority = "low"
 
 
-MESSAGES: tuple[type[Message], ...] = (
-    BackUpDefinitions,
-    RunJob,
-    PassGate,
-    ReleaseGroups,
-    CancelExecution,
-    FollowRun,
-    MergeLogs,
-    CleanUpArtifacts,
-    CleanUpRows,
-)
-BY_WIRE: Mapping[str, type[Message]] = {message.wire: message for message in MESSAGES}
-
-
-def priority_of(text: str) -> Priority:
-    """The priority that `text` names.
-
-    Raises: ValueError when there is none of that name.
-    """
-    if text not in PRIORITIES:
-        raise ValueError(f"priority {text!r} is none of {', '.join(PRIORITIES)}")
-    return text
 @dataclass(frozen=True, slots=True)
 class StartFires(Message):
     """Schedules have fired: start the executions of this batch of fires."""
@@ -201,6 +179,28 @@ class SyncSchedules(Message):
     pipeline_id: uuid.UUID
 
 
+MESSAGES: tuple[type[Message], ...] = (
+    BackUpDefinitions,
+    RunJob,
+    PassGate,
+    ReleaseGroups,
+    CancelExecution,
+    FollowRun,
+    MergeLogs,
+    CleanUpArtifacts,
+    CleanUpRows,
     StartFires,
     CancelOverlapped,
     SyncSchedules,
+)
+BY_WIRE: Mapping[str, type[Message]] = {message.wire: message for message in MESSAGES}
+
+
+def priority_of(text: str) -> Priority:
+    """The priority that `text` names.
+
+    Raises: ValueError when there is none of that name.
+    """
+    if text not in PRIORITIES:
+        raise ValueError(f"priority {text!r} is none of {', '.join(PRIORITIES)}")
+    return text

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import dataclass
 
 import httpx
 
@@ -12,6 +13,17 @@ MAX_BODY = 1 << 20
 RETRY_AFTER_S = 1.0
 _RANGE = re.compile(r"(\d{3})(?:-(\d{3}))?")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A request to be sent."""
+
+    method: str
+    url: str
+    headers: httpx.Headers
+    content: bytes
+    timeout_s: float
 
 
 async def http(call: ActionCall) -> None:
@@ -37,26 +49,41 @@ async def http(call: ActionCall) -> None:
 
 
 async def _send(call: ActionCall) -> tuple[int, str]:
+    wanted = Wanted(
+        call.inputs["method"].strip().upper(),
+        call.inputs["url"].strip(),
+        httpx.Headers(_headers(call.inputs.get("headers", ""))),
+        call.inputs.get("body", "").encode(),
+        call.number("timeout-seconds"),
+    )
+    return await send(call, wanted)
+
+
+async def send(call: ActionCall, wanted: Wanted) -> tuple[int, str]:
+    """Send a request to an address that the job may call; status and body of the answer.
+
+    Raises:
+        ActionFailed: the address is not valid or not public, or the answer is too large.
+        httpx.HTTPError: there was no answer.
+    """
     try:
-        url = httpx.URL(call.inputs["url"].strip())
+        url = httpx.URL(wanted.url)
     except httpx.InvalidURL as error:
         raise ActionFailed(f"Input 'url' is not valid: {error}.") from None
     if url.scheme not in ("http", "https") or not url.host:
         raise ActionFailed("Input 'url' must begin with http:// or https:// and name a host.")
-    headers = httpx.Headers(_headers(call.inputs.get("headers", "")))
     port = url.port or (443 if url.scheme == "https" else 80)
     allow = call.attempt.run.settings.allow_private_addresses
     address = await resolve(url.host, port, allow_private=allow)
-    headers.setdefault("Host", url.netloc.decode("ascii"))
+    wanted.headers.setdefault("Host", url.netloc.decode("ascii"))
     request = httpx.Request(
-        call.inputs["method"].strip().upper(),
+        wanted.method,
         url.copy_with(host=address),
-        headers=headers,
-        content=call.inputs.get("body", "").encode(),
+        headers=wanted.headers,
+        content=wanted.content,
         extensions={"sni_hostname": url.host},
     )
-    timeout = call.number("timeout-seconds")
-    async with httpx.AsyncClient(timeout=timeout, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=wanted.timeout_s, trust_env=False) as client:
         response = await client.send(request, stream=True)
         try:
             return response.status_code, await _body(response)

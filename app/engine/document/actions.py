@@ -126,6 +126,83 @@ _HTTP = Action(
     },
     {"status": "The status code.", "body": "The body of the answer."},
 )
+_NOTIFY = Action(
+    "Send a message into a chat, to a webhook or by e-mail.",
+    {
+        "channel": ActionInput("webhook, email, slack, dingtalk, feishu or wecom.", required=True),
+        "message": ActionInput("What to say.", required=True),
+        "title": ActionInput("First line, or subject."),
+        "url": ActionInput(
+            "Address of the webhook; for email `smtp://USER:PASSWORD@HOST:PORT` or `smtps://…`.",
+            required=True,
+        ),
+        "secret": ActionInput("Signs the message, where the channel can check it."),
+        "to": ActionInput("Recipients of an e-mail, separated by commas."),
+        "from": ActionInput("Sender of an e-mail."),
+        "retries": ActionInput("How often to try again.", default="2"),
+    },
+)
+_TRIGGER = Action(
+    "Start another pipeline of this project.",
+    {
+        "pipeline": ActionInput("Its name in addresses.", required=True),
+        "inputs": ActionInput(
+            "Values of its inputs as a JSON object, or `name: value`, one a line."
+        ),
+        "ref": ActionInput("Ref that it runs on; that of this execution by default."),
+        "wait": ActionInput("Wait for its end, and fail unless it is a success.", default="true"),
+    },
+    {
+        "execution-id": "The execution that was started.",
+        "number": "Its number in its pipeline.",
+        "status": "How it ended; empty when nobody waited.",
+        "outputs": "The outputs of its jobs as JSON: `{job: {name: value}}`.",
+    },
+)
+_REGISTRY = {
+    "registry": ActionInput("Registry to log in at; Docker Hub by default."),
+    "username": ActionInput("User at the registry."),
+    "password": ActionInput("Password or token at the registry."),
+}
+_DOCKER_BUILD = Action(
+    "Build an image with the docker command of the worker.",
+    {
+        "tags": ActionInput("Names of the image, one a line.", required=True),
+        "context": ActionInput("Folder or address to build from.", default="."),
+        "file": ActionInput("The Dockerfile."),
+        "target": ActionInput("Stage to build."),
+        "platform": ActionInput("Platform to build for."),
+        "build-args": ActionInput("`NAME=value`, one a line."),
+        "labels": ActionInput("`NAME=value`, one a line."),
+        "pull": ActionInput("Look for newer base images.", default="false"),
+        "no-cache": ActionInput("Use nothing of earlier builds.", default="false"),
+        "push": ActionInput("Push it too.", default="false"),
+        **_REGISTRY,
+    },
+    {
+        "image-id": "Id of the image.",
+        "tags": "Its names, one a line.",
+        "digest": "Its digest at the registry, once it is pushed.",
+    },
+)
+_DOCKER_PUSH = Action(
+    "Push images with the docker command of the worker.",
+    {"tags": ActionInput("Names of images, one a line.", required=True), **_REGISTRY},
+    {"digest": "Digest of the first one at its registry."},
+)
+_DOCKER_RUN = Action(
+    "Run a command in a container with the docker command of the worker.",
+    {
+        "image": ActionInput("The image.", required=True),
+        "run": ActionInput("Commands for `sh -e` in the container."),
+        "args": ActionInput("Without `run`: arguments for the image's entry point."),
+        "entrypoint": ActionInput("Instead of the image's entry point."),
+        "env": ActionInput("`NAME=value`, one a line."),
+        "options": ActionInput("More options of `docker run`."),
+        "mount-workspace": ActionInput("Have the workspace at /github/workspace.", default="true"),
+        **_REGISTRY,
+    },
+)
 _SLEEP = Action("Wait.", {"seconds": ActionInput("How long.", required=True)})
 _DUMMY = Action(
     "Do nothing, in a way that can be chosen; for tests.",
@@ -139,10 +216,15 @@ _DUMMY = Action(
 BUILT_IN: Mapping[str, Action] = {
     "cache": _CACHE,
     "checkout": _CHECKOUT,
+    "docker-build": _DOCKER_BUILD,
+    "docker-push": _DOCKER_PUSH,
+    "docker-run": _DOCKER_RUN,
     "download-artifact": _DOWNLOAD,
     "dummy": _DUMMY,
     "http": _HTTP,
+    "notify": _NOTIFY,
     "sleep": _SLEEP,
+    "trigger": _TRIGGER,
     "upload-artifact": _UPLOAD,
 }
 

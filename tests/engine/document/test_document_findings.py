@@ -1,9 +1,12 @@
 """What is valid and cannot run here, has no effect, or refers to nothing; and the hints."""
 
+from pathlib import Path
+
 import pytest
 
 from app.engine.definition import Diagnostic
 from app.engine.document import UNAVAILABLE, load
+from app.engine.document.action_pages import as_markdown
 from tests.engine.document.marking import found, job, marked, on, step
 
 UNAVAILABLE_ROWS = {
@@ -127,3 +130,18 @@ class TestHints:
 
 def _first_error(text: str) -> Diagnostic:
     return load(text).errors[0]
+
+
+def test_runs_tell_of_their_end_only() -> None:
+    text = (
+        "on:\n  workflow_run:\n    workflows: Build\n    types: [requested, completed]\n"
+        "steps:\n  - run: echo\n"
+    )
+    [found] = [each for each in load(text).diagnostics if each.severity == "notice"]
+    assert (found.code, found.position.line, found.position.column) == ("no_effect", 4, 13)
+
+
+def test_the_page_of_actions_shows_them_all() -> None:
+    # Made by: python -m app.engine.document.action_pages > docs/actions.md
+    page = Path(__file__).parents[3] / "docs" / "actions.md"
+    assert page.read_text() == as_markdown()

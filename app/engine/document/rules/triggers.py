@@ -6,6 +6,7 @@ from app.engine.expressions import to_text
 
 MAX_DISPATCH_INPUTS = 25
 _PATTERNS = ("branches", "tags", "paths")
+_UNSENT = frozenset({"requested", "in_progress"})
 
 
 def check_triggers(root: Node, findings: Findings) -> None:
@@ -19,6 +20,10 @@ def check_triggers(root: Node, findings: Findings) -> None:
         _check_repeated(on, findings)
     for key, event in entries(on):
         _check_patterns(event, f"on.{key.text}", findings)
+    for node in scalars(child(child(on, "workflow_run"), "types")):
+        if node.text in _UNSENT:
+            message = f"'{node.text}' has no effect: only the end of a run ('completed') is told"
+            findings.notice("no_effect", message, node, "on.workflow_run.types")
     _check_choices(child(on, "workflow_dispatch"), "on.workflow_dispatch.inputs", findings)
     inputs = child(child(on, "workflow_dispatch"), "inputs")
     if inputs is not None and len(entries(inputs)) > MAX_DISPATCH_INPUTS:

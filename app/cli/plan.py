@@ -14,7 +14,7 @@ from rich.tree import Tree
 from app.cli.errors import INVALID, CommandFailed
 from app.cli.requests import Request, parse_request
 from app.engine.document import InvalidInputs, coerce_inputs, load
-from app.engine.expressions import ExpressionError
+from app.engine.expressions import ExpressionError, to_text
 from app.engine.filters import Decision, EventInfo, matches
 from app.engine.machine.fields import InvalidField
 from app.engine.plan import Forecast, InvalidPlan, called_files, preview
@@ -125,9 +125,13 @@ def _contexts(request: Request) -> Mapping[str, Any]:
         number=1,
         server_url="http://127.0.0.1",
     )
+    given = coerce_inputs(declared, request.inputs) if manual or request.inputs else {}
+    if manual:
+        shown = {name: to_text(value) for name, value in given.items()}
+        github["event"].setdefault("inputs", shown)
     return {
         "github": {**github, "run_attempt": "1"},
-        "inputs": coerce_inputs(declared, request.inputs) if manual or request.inputs else {},
+        "inputs": given,
         "vars": request.variables,
     }
 

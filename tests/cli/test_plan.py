@@ -131,3 +131,38 @@ def test_a_called_file_that_is_missing_is_2(tmp_path: Path, invoke: Invoke) -> N
     assert result.exit_code == 2
     assert "ci.yml:3:" in result.stderr
     assert "x.yml" in result.stderr
+
+
+EVENT = """\
+on:
+  workflow_dispatch:
+    inputs:
+      level: {type: choice, options: [low, high], default: low}
+      dry: {type: boolean}
+jobs:
+  deploy:
+    if: github.event.inputs.level == 'high' && github.event.inputs.dry == 'true'
+    runs-on: x
+    steps: [{run: make}]
+  told:
+    if: github.event.sender.login == 'ada'
+    runs-on: x
+    steps: [{run: make}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "running"),
+    [
+        ((), set()),
+        (("--input", "level=high", "--input", "dry=true"), {"deploy"}),
+        (("--eventpath", "event.json"), {"told"}),
+    ],
+)
+def test_the_event_has_the_inputs_as_text_and_the_payload(
+    plan: Any, tmp_path: Path, options: tuple[str, ...], running: set[str]
+) -> None:
+    (tmp_path / "ci.yml").write_text(EVENT)
+    (tmp_path / "event.json").write_text('{"sender": {"login": "ada"}}')
+    found = plan(*options)
+    assert {job["key"] for job in found["jobs"] if job["outlook"] == "now"} == running

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from workers.actions.ansible import ansible_playbook
 from workers.actions.artifacts_download import download_artifact
 from workers.actions.artifacts_upload import upload_artifact
 from workers.actions.base import ActionBody
@@ -14,6 +15,7 @@ from workers.actions.testing import dummy, sleep
 from workers.actions.trigger import trigger
 
 ACTIONS: Mapping[str, ActionBody] = {
+    "ansible-playbook": ansible_playbook,
     "cache": cache,
     "checkout": checkout,
     "docker-build": docker_build,

@@ -203,6 +203,35 @@ _DOCKER_RUN = Action(
         **_REGISTRY,
     },
 )
+_ANSIBLE = Action(
+    "Run an Ansible playbook with the ansible-playbook command of the worker.",
+    {
+        "playbook": ActionInput("Name of one of the project, or a path.", required=True),
+        "inventory": ActionInput("Names of the project, paths, or hosts with commas, one a line."),
+        "limit": ActionInput("Pattern of hosts."),
+        "tags": ActionInput("Only tasks with these tags."),
+        "skip-tags": ActionInput("Only tasks without these tags."),
+        "extra-vars": ActionInput("Variables as YAML or JSON."),
+        "user": ActionInput("User to log in as."),
+        "become": ActionInput("Become another user.", default="false"),
+        "forks": ActionInput("Hosts at once."),
+        "check": ActionInput("Change nothing, say what would change.", default="false"),
+        "diff": ActionInput("Show differences.", default="false"),
+        "verbosity": ActionInput("0 to 4.", default="0"),
+        "ssh-key": ActionInput("Private key for the hosts."),
+        "ssh-known-hosts": ActionInput("Known hosts besides those of the worker."),
+        "ssh-strict": ActionInput("Refuse unknown hosts.", default="true"),
+        "vault-password": ActionInput("Password of encrypted variables and files."),
+    },
+    {
+        "hosts": "The recap as JSON: `{host: {ok, changed, unreachable, failures, …}}`.",
+        "results": "Results of tasks as JSON: `[{host, task, result}]`, at most 500.",
+        "ok": "How many tasks were ok.",
+        "changed": "How many tasks changed something.",
+        "failed": "How many tasks failed.",
+        "unreachable": "How many hosts were not reached.",
+    },
+)
 _SLEEP = Action("Wait.", {"seconds": ActionInput("How long.", required=True)})
 _DUMMY = Action(
     "Do nothing, in a way that can be chosen; for tests.",
@@ -214,6 +243,7 @@ _DUMMY = Action(
 )
 
 BUILT_IN: Mapping[str, Action] = {
+    "ansible-playbook": _ANSIBLE,
     "cache": _CACHE,
     "checkout": _CHECKOUT,
     "docker-build": _DOCKER_BUILD,

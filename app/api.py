@@ -16,6 +16,7 @@ from app.credentials.endpoints import ROUTERS as CREDENTIALS
 from app.executions.endpoints import ROUTERS as EXECUTIONS
 from app.inbox.endpoints import router as inbox
 from app.logs.endpoints import router as logs
+from app.notifications.endpoints import ROUTERS as NOTIFICATIONS
 from app.pipelines.endpoints import ROUTERS as PIPELINES
 from app.pipelines.endpoints.dialect import router as dialect
 from app.projects.endpoints import ROUTERS as PROJECTS
@@ -39,6 +40,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     logs,
     *ARTIFACTS,
     *AUDIT,
+    *NOTIFICATIONS,
     schedules,
     administration,
     configuration,

@@ -146,6 +146,21 @@ class ArtifactSettings(BaseModel):
     cache_days: int = Field(7, ge=1, description="After so many days without use a cache goes")
 
 
+class SmtpSettings(BaseModel):
+    """The server that takes e-mail. Without a host no e-mail is sent."""
+
+    host: str | None = None
+    port: int = Field(587, ge=1, le=65535)
+    encryption: Literal["starttls", "tls", "none"] = "starttls"
+    username: str | None = None
+    password: SecretStr | None = None
+    sender: str = Field(
+        "ansflow@localhost", pattern=r"^[^\r\n\x00]+$", description="From: of all messages"
+    )
+    timeout_s: float = Field(20.0, gt=0)
+    verify: bool = Field(True, description="False: any certificate will do")
+
+
 class RealtimeSettings(BaseModel):
     """Sockets and streams; seconds."""
 
@@ -178,6 +193,7 @@ class Settings(BaseSettings):
     scheduler: SchedulerSettings = SchedulerSettings()
     logs: LogSettings = LogSettings()
     artifacts: ArtifactSettings = ArtifactSettings()
+    smtp: SmtpSettings = SmtpSettings()
     realtime: RealtimeSettings = RealtimeSettings()
 
     @model_validator(mode="after")

@@ -179,6 +179,38 @@ class SyncSchedules(Message):
     pipeline_id: uuid.UUID
 
 
+@dataclass(frozen=True, slots=True)
+class NotifyEnded(Message):
+    """This attempt of an execution has ended, and somebody may want to hear of it."""
+
+    wire = "execution.notify"
+    priority = "medium"
+
+    execution_id: uuid.UUID
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyApproval(Message):
+    """This attempt of a job waits for approval, and somebody may want to hear of it."""
+
+    wire = "approval.notify"
+    priority = "medium"
+
+    job_id: uuid.UUID
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverNotification(Message):
+    """Try to send this notification."""
+
+    wire = "notification.deliver"
+    priority = "medium"
+
+    delivery_id: uuid.UUID
+
+
 MESSAGES: tuple[type[Message], ...] = (
     BackUpDefinitions,
     RunJob,
@@ -189,6 +221,9 @@ MESSAGES: tuple[type[Message], ...] = (
     MergeLogs,
     CleanUpArtifacts,
     CleanUpRows,
+    NotifyEnded,
+    NotifyApproval,
+    DeliverNotification,
     StartFires,
     CancelOverlapped,
     SyncSchedules,

@@ -42,6 +42,8 @@ class Action(StrEnum):
     CACHE_READ = "cache.read"
     CACHE_DELETE = "cache.delete"
     AUDIT_READ = "audit.read"
+    NOTIFICATION_READ = "notification.read"
+    NOTIFICATION_WRITE = "notification.write"
     ENVIRONMENT_READ = "environment.read"
     ENVIRONMENT_WRITE = "environment.write"
     VARIABLE_READ = "variable.read"
@@ -80,6 +82,8 @@ LEAST: Mapping[Action, Role] = MappingProxyType(
         Action.CACHE_READ: Role.REPORTER,
         Action.CACHE_DELETE: Role.DEVELOPER,
         Action.AUDIT_READ: Role.MAINTAINER,
+        Action.NOTIFICATION_READ: Role.DEVELOPER,
+        Action.NOTIFICATION_WRITE: Role.MAINTAINER,
         Action.ENVIRONMENT_READ: Role.REPORTER,
         Action.ENVIRONMENT_WRITE: Role.MAINTAINER,
         Action.VARIABLE_READ: Role.DEVELOPER,
@@ -123,6 +127,9 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.CACHE_READ: "List caches",
         Action.CACHE_DELETE: "Delete caches",
         Action.AUDIT_READ: "See who changed what in the project",
+        Action.NOTIFICATION_READ: "See channels, notification rules and deliveries",
+        Action.NOTIFICATION_WRITE: "Create, change, test and delete channels and "
+        "notification rules",
         Action.ENVIRONMENT_READ: "See environments and how they are protected",
         Action.ENVIRONMENT_WRITE: "Create, change and delete environments",
         Action.VARIABLE_READ: "See variables with their values",

@@ -9,16 +9,19 @@ from app.jobs.catalog import (
     CancelOverlapped,
     CleanUpArtifacts,
     CleanUpRows,
+    DeliverNotification,
     FollowRun,
     MergeLogs,
     Message,
+    NotifyApproval,
+    NotifyEnded,
     PassGate,
     ReleaseGroups,
     RunJob,
     StartFires,
     SyncSchedules,
 )
-from workers.actors import artifacts, backups, chains, groups, jobs, logs, rows, schedules
+from workers.actors import artifacts, backups, chains, groups, jobs, logs, notifications, rows, schedules
 from workers.actors.actor import Actor
 
 ACTORS: Mapping[type[Message], Actor[Any]] = {
@@ -33,6 +36,10 @@ ACTORS: Mapping[type[Message], Actor[Any]] = {
     CleanUpArtifacts: Actor(artifacts.clean_up_artifacts, max_retries=3, backoff_s=60.0),
     BackUpDefinitions: Actor(backups.back_up_definitions, max_retries=3, backoff_s=60.0),
     CleanUpRows: Actor(rows.clean_up_rows, max_retries=3, backoff_s=60.0),
+    NotifyEnded: Actor(notifications.notify_ended, max_retries=8, backoff_s=1.0),
+    NotifyApproval: Actor(notifications.notify_approval, max_retries=8, backoff_s=1.0),
+    # What the other side says is an outcome, and tried again as the delivery says.
+    DeliverNotification: Actor(notifications.deliver_notification, max_retries=8, backoff_s=5.0),
     # The timetable orders again what is still pending.
     StartFires: Actor(schedules.start_fires, max_retries=3, backoff_s=5.0),
     CancelOverlapped: Actor(schedules.cancel_overlapped, max_retries=8, backoff_s=1.0),

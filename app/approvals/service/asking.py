@@ -6,9 +6,12 @@ from app.approvals.repository.requests import ApprovalRepository
 from app.approvals.service.rules import Rules
 from app.core.clock import new_id
 from app.core.db import AsyncSession
-from app.events import UserNotified, publish_after_commit
+from app.events import UserNotified
 from app.executions.interpreter import Locked
 from app.executions.models import Job
+from app.inbox.service import notify
+from app.jobs.catalog import NotifyApproval
+from app.jobs.outbox import enqueue
 
 _ASKED_AT_MOST = 500
 
@@ -56,4 +59,5 @@ async def _tell_approvers(
         for person in members
         if rules.may_approve(person, execution)
     ]
-    publish_after_commit(session, *events)
+    await notify(session, *events)
+    await enqueue(session, NotifyApproval(job_id=job.id, attempt=job.attempt))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, true
+from sqlalchemy import exists, select, true
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -13,6 +13,7 @@ from app.core.db import AsyncSession, ReadSession
 from app.engine.states import ExecutionStatus
 from app.executions.models import Execution, Job, RunFollower
 from app.pipelines.models import Pipeline, PipelineVersion
+from app.projects.models import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,14 @@ class Listener:
     version_id: uuid.UUID
     source: str
     files: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """Whether pipelines, and people, want to know of the ends of a project's executions."""
+
+    pipelines: bool = False
+    people: bool = False
 
 
 class ChainRepository:
@@ -61,14 +70,12 @@ class ChainRepository:
         )
         return row[0], row[1], {key: outputs for key, outputs in jobs if outputs}
 
-    async def has_listeners(self, project_id: uuid.UUID) -> bool:
-        """Whether any pipeline of a project wants to know of the end of others."""
-        statement = (
-            select(Pipeline.id)
-            .where(Pipeline.project_id == project_id, Pipeline.follows_runs == true())
-            .limit(1)
-        )
-        return await self._session.scalar(statement) is not None
+    async def ears(self, project_id: uuid.UUID) -> Ears:
+        """Who in a project wants to know of the end of executions."""
+        follows = exists().where(Pipeline.project_id == project_id, Pipeline.follows_runs == true())
+        statement = select(follows, Project.notifies).where(Project.id == project_id)
+        row = (await self._session.execute(statement)).one_or_none()
+        return Ears() if row is None else Ears(bool(row[0]), row[1])
 
     async def listeners(self, project_id: uuid.UUID) -> list[Listener]:
         """Those pipelines."""

@@ -118,6 +118,7 @@ class JobRead(Output):
 class JobDetail(JobRead):
     """A job with its steps and earlier attempts."""
 
+    why: str | None = Field(description="What it waits for now, if it is queued or waiting")
     steps: list[StepRead] = Field(description="Steps of the current attempt, in order")
     attempts: list[AttemptRead] = Field(description="Earlier attempts, oldest first")
 
@@ -140,6 +141,9 @@ class ExecutionRead(Output):
     actor: str = Field(description="Who started it")
     priority: Literal["high", "medium", "low"] = Field(description="Queue of its jobs")
     cancel_requested: bool = Field(description="Whether somebody cancels it")
+    trusted: bool = Field(
+        description="Whether its jobs get secrets: those of pull requests from forks do not"
+    )
     seq: int = Field(description="Number of its last event")
     created_at: datetime = Field(description="When it was triggered")
     started_at: datetime | None = Field(description="When its first job was claimed")

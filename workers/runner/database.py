@@ -51,6 +51,7 @@ def assignment_of(
         environment=claimed.environment,
         keep_workspace=keep_workspace,
         workdir=None if claimed.workdir is None else Path(claimed.workdir),
+        repository_url=claimed.contexts["github"].get("repositoryUrl"),
         cancel_requested=claimed.cancel_level > 0,
     )
 

@@ -1,0 +1,1 @@
+"""What the forges send and want: pure functions, one file per dialect."""

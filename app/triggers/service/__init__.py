@@ -1,0 +1,1 @@
+"""What can be done with repositories and what their forges tell."""

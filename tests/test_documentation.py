@@ -24,6 +24,8 @@ OF_COMPOSE = {
     "ANSFLOW_RABBITMQ_PASSWORD",
     "ANSFLOW_PUBLISH",
     "ANSFLOW_PUBLISH_MANAGEMENT",
+    "ANSFLOW_PUBLISH_PROMETHEUS",
+    "ANSFLOW_PUBLISH_GRAFANA",
 }
 
 
@@ -34,8 +36,9 @@ def name_of(path: Path) -> str:
 def setting_names() -> Iterator[str]:
     for part, field in Settings.model_fields.items():
         model = field.annotation
-        assert isinstance(model, type)
-        assert issubclass(model, BaseModel)
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            # A map, such as that of the OpenID providers: its names are whatever one gives them.
+            continue
         for name in model.model_fields:
             yield f"ANSFLOW_{part}__{name}".upper()
 

@@ -151,11 +151,11 @@ class Content:
         }
         environment = body(self.root.post(f"{path}/environments", json={"name": "production"}), 201)
         values = {"environment_id": environment["id"], "variable_name": "A", "secret_name": "B"}
-        for place in (path, f"{path}/environments/{environment['id']}"):
         hourly = {"cron": "0 * * * *"}
         schedules = f"/pipelines/{pipeline['id']}/schedules"
         schedule = body(self.root.post(schedules, json=hourly), 201)
         self.values[caller]["schedule_id"] = schedule["id"]
+        for place in (path, f"{path}/environments/{environment['id']}"):
             body(self.root.put(f"{place}/variables/A", json={"value": "a"}))
             body(self.root.put(f"{place}/secrets/B", json={"value": "hunter2"}))
         for kind, text in (("inventories", "all:\n"), ("playbooks", "- hosts: all\n")):

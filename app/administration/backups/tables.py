@@ -37,6 +37,8 @@ INCLUDED = (
 
 EXCLUDED: Mapping[str, str] = MappingProxyType(
     {
+        "approval_requests": "part of an execution",
+        "approval_votes": "part of an execution",
         "artifacts": "made by an execution; its content is in the store",
         "audit_entries": "a history that no restore may rewrite",
         "cache_entries": "made again by the next execution",

@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -57,3 +57,54 @@ class ApprovalRead(Output):
     expires_at: datetime = Field(description="The job fails then, if nobody has decided")
     created_at: datetime = Field(description="When it was asked for")
     decided_at: datetime | None = Field(description="When it was decided")
+
+
+class HolderRead(Output):
+    """Who holds a concurrency group."""
+
+    execution_id: uuid.UUID = Field(description="Execution")
+    number: int = Field(description="Its number in its pipeline")
+    job_id: uuid.UUID | None = Field(description="Job; null: the execution as a whole")
+    key: str | None = Field(description="Key of the job")
+
+
+class AwaitedApproval(Output):
+    """The approval that a job waits for."""
+
+    id: uuid.UUID = Field(description="Send votes to `/approvals/{id}/vote`")
+    environment: str = Field(description="Environment that it deploys to")
+    required: int = Field(description="How many people must approve")
+    approvals: int = Field(description="How many did")
+    wait_until: datetime | None = Field(description="It waits until then in any case")
+    expires_at: datetime = Field(description="It fails then, if nobody has decided")
+
+
+class QueueEntry(Output):
+    """A job that is ready and does not run, or an execution that waits for its group."""
+
+    id: uuid.UUID = Field(description="Of the job, or else of the execution")
+    execution_id: uuid.UUID = Field(description="Execution")
+    project_id: uuid.UUID = Field(description="Project")
+    pipeline_id: uuid.UUID = Field(description="Pipeline")
+    number: int = Field(description="Number of the execution in its pipeline")
+    title: str = Field(description="Title of the execution")
+    job_id: uuid.UUID | None = Field(description="Job; null: the execution waits as a whole")
+    job_key: str | None = Field(description="Key of the job")
+    job_name: str | None = Field(description="Name of the job")
+    status: Literal["queued", "waiting"] = Field(description="State")
+    kind: Literal["worker", "time", "group", "environment", "place", "other"] = Field(
+        description="What it waits for: a worker, a time, its concurrency group, the rules of its "
+        "environment, or a place of its matrix (`max-parallel`)"
+    )
+    why: str = Field(description="The same in words")
+    since: datetime = Field(description="Since when")
+    queue: str | None = Field(description="Queue of a queued job")
+    labels: list[str] = Field(description="Labels that a worker must have")
+    has_worker: bool | None = Field(
+        description="Of queued jobs: whether a worker with these labels is online"
+    )
+    position: int | None = Field(
+        description="From 1: in the queue, or among those that wait for the group"
+    )
+    holder: HolderRead | None = Field(description="Who holds the group")
+    approval: AwaitedApproval | None = Field(description="The approval that it waits for")

@@ -212,7 +212,7 @@ class TestReading:
     ) -> None:
         path = await scene.start()
         await driver.run(uuid.UUID(path.rpartition("/")[2]), "one")
-        with queries(max=6):
+        with queries(max=7):
             answer = await scene.developer.get(path)
         jobs = {job["key"]: job for job in answer.json()["jobs"]}
         assert len(jobs["one"]["steps"]) == 2

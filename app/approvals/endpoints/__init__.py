@@ -1,7 +1,7 @@
 """Approvals over HTTP."""
 
-from app.approvals.endpoints import approvals
+from app.approvals.endpoints import approvals, queue
 
-ROUTERS = (approvals.router,)
+ROUTERS = (approvals.router, queue.router)
 
 __all__ = ["ROUTERS"]

@@ -15,9 +15,10 @@ from app.core.repository import Repository
 from app.credentials.models import Environment
 from app.engine.states import JobStatus
 from app.executions.models import Execution, GroupMember, Job
-from app.projects.models import Member, ProjectTeam, Role, TeamMember
-from app.projects.repository import visible
-from app.projects.rights import roles_from
+from app.projects.models import Role
+from app.projects.repository import permitted
+from app.projects.repository.scope import memberships
+from app.projects.rights import Action, roles_from
 
 _IS_ASKED = (Job.status == JobStatus.WAITING) & (Job.attempt == ApprovalRequest.attempt)
 _STATE = case(
@@ -149,7 +150,14 @@ def _asked(
         )
         .join(Job, Job.id == ApprovalRequest.job_id)
         .join(Execution, Execution.id == ApprovalRequest.execution_id)
-        .where(visible(ApprovalRequest.project_id, principal))
+        .where(
+            permitted(
+                Execution.project_id,
+                principal,
+                Action.EXECUTION_READ,
+                pipeline_id=Execution.pipeline_id,
+            )
+        )
     )
 
 
@@ -163,16 +171,9 @@ def _names(principal: Principal) -> ColumnElement[bool]:
 def _has_role(principal: Principal, role: Role) -> ColumnElement[bool]:
     if principal.is_administrator:
         return ApprovalRequest.project_id.is_not(None)
-    roles = roles_from(role)
-    own = select(Member.project_id).where(
-        Member.user_id == principal.user_id, Member.role.in_(roles)
-    )
-    by_team = (
-        select(ProjectTeam.project_id)
-        .join(TeamMember, TeamMember.team_id == ProjectTeam.team_id)
-        .where(TeamMember.user_id == principal.user_id, ProjectTeam.role.in_(roles))
-    )
-    return or_(ApprovalRequest.project_id.in_(own), ApprovalRequest.project_id.in_(by_team))
+    granted = memberships(principal)
+    mine = select(granted.c.project_id).where(granted.c.role.in_(roles_from(role)))
+    return ApprovalRequest.project_id.in_(mine)
 
 
 def _is_free(principal: Principal) -> ColumnElement[bool]:

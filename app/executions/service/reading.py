@@ -18,6 +18,7 @@ from app.executions.schemas import (
     JobRead,
     StepRead,
 )
+from app.executions.service.waiting import Wait, waits_of
 
 
 async def list_executions(
@@ -49,7 +50,8 @@ async def list_executions(
 async def execution_detail(
     session: ReadSession, *, principal: Principal, execution_id: uuid.UUID
 ) -> ExecutionDetail:
-    """An execution with jobs, steps and earlier attempts: 5 statements for any number of jobs.
+    """An execution with jobs, steps and earlier attempts: 5 statements for any number of jobs, and
+    at most 3 more when some wait.
 
     Raises: ExecutionNotFound.
     """
@@ -58,18 +60,24 @@ async def execution_detail(
     jobs = await repository.jobs(execution_id)
     steps = _steps_by_attempt(await repository.steps(execution_id))
     attempts = _by_job(await repository.attempts([job.id for job in jobs]))
+    waits = await waits_of(session, jobs)
     return ExecutionDetail(
         **ExecutionRead.model_validate(execution).model_dump(),
         version=await repository.version_number(execution.version_id),
         jobs=[
-            _job_detail(job, steps.get((job.id, job.attempt), []), attempts.get(job.id, []))
+            _job_detail(
+                job,
+                steps.get((job.id, job.attempt), []),
+                attempts.get(job.id, []),
+                waits.get(job.id),
+            )
             for job in jobs
         ],
     )
 
 
 async def job_detail(session: ReadSession, *, principal: Principal, job_id: uuid.UUID) -> JobDetail:
-    """One job with the steps of its current attempt: 3 statements.
+    """One job with the steps of its current attempt: 3 statements, or at most 6 if it waits.
 
     Raises: JobNotFound.
     """
@@ -77,7 +85,8 @@ async def job_detail(session: ReadSession, *, principal: Principal, job_id: uuid
     execution, job = await repository.require_job(job_id)
     steps = _steps_by_attempt(await repository.steps(execution.id, job_id))
     attempts = await repository.attempts([job_id])
-    return _job_detail(job, steps.get((job_id, job.attempt), []), attempts)
+    wait = (await waits_of(session, [job])).get(job_id)
+    return _job_detail(job, steps.get((job_id, job.attempt), []), attempts, wait)
 
 
 async def execution_events(
@@ -111,9 +120,12 @@ def _by_job(attempts: Sequence[JobAttempt]) -> Mapping[uuid.UUID, list[JobAttemp
     return grouped
 
 
-def _job_detail(job: Job, steps: Sequence[Step], attempts: Sequence[JobAttempt]) -> JobDetail:
+def _job_detail(
+    job: Job, steps: Sequence[Step], attempts: Sequence[JobAttempt], wait: Wait | None
+) -> JobDetail:
     return JobDetail(
         **JobRead.model_validate(job).model_dump(),
+        why=None if wait is None else wait.why,
         steps=[StepRead.model_validate(step) for step in steps],
         attempts=[AttemptRead.model_validate(attempt) for attempt in attempts],
     )

@@ -6,9 +6,11 @@ from app import health
 from app.administration.backups.endpoints import router as backups
 from app.administration.configuration import router as configuration
 from app.administration.endpoints import router as administration
+from app.administration.periodic.endpoints import router as periodic
+from app.administration.retention.endpoints import router as retention
+from app.ansible.endpoints import router as ansible
 from app.approvals.endpoints import ROUTERS as APPROVALS
 from app.artifacts.endpoints import ROUTERS as ARTIFACTS
-from app.ansible.endpoints import router as ansible
 from app.audit.endpoints import ROUTERS as AUDIT
 from app.auth.dependencies import Public
 from app.auth.endpoints import ROUTERS as AUTH
@@ -45,6 +47,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     administration,
     configuration,
     backups,
+    periodic,
+    retention,
 )
 
 

@@ -125,7 +125,6 @@ class SchedulerSettings(BaseModel):
     sweep_s: float = Field(5.0, gt=0)
     queued_after_s: float = Field(60.0, gt=0)
     no_worker_after_s: float = Field(24 * 3600.0, gt=0)
-    clean_up_s: float = Field(24 * 3600.0, gt=0, description="How often what has ended goes")
 
 
 class LogSettings(BaseModel):

@@ -1,12 +1,13 @@
 """What a worker process holds open: database, events, relay, running jobs, its own row."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
 
@@ -16,6 +17,7 @@ from app.administration.registration import (
     mark_seen,
     mark_stopped,
     register,
+    store_tools,
 )
 from app.core.db import Database
 from app.core.errors import Unavailable
@@ -27,6 +29,7 @@ from app.jobs.relay import Relay
 from app.settings import Settings
 from workers.running import Execute, RunningJobs
 from workers.runtime import end_tasks, keep
+from workers.tools import measure_tools
 
 log = logger(__name__)
 
@@ -49,6 +52,8 @@ class WorkerParts:
     background: tuple[Work, ...] = ()
     consume: Callable[[str], None] | None = None
     """Has one more queue consumed; set once the consumers run."""
+    wants_tools: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when an administrator, or the clock, wants to know which tools are here."""
 
     @property
     def max_worker_lost(self) -> int:
@@ -62,6 +67,7 @@ class WorkerParts:
             self.jobs.renew_forever,
             self._register_forever,
             self._follow_labels,
+            self._look_at_tools,
             *self.background,
         )
         tasks = [asyncio.create_task(keep(work.__qualname__, work)) for work in works]
@@ -75,13 +81,26 @@ class WorkerParts:
         while True:
             try:
                 if is_registered:
-                    await mark_seen(self.database, self.description.id)
+                    await self._hear_wishes()
                 else:
                     await register(self.database, self.description)
                     is_registered = True
             except Unavailable:
                 is_registered = False
             await asyncio.sleep(self.settings.worker.renew_s)
+
+    async def _hear_wishes(self) -> None:
+        wishes = await mark_seen(self.database, self.description.id, draining=False)
+        if wishes.tools:
+            self.wants_tools.set()
+
+    async def _look_at_tools(self) -> None:
+        while True:
+            await self.wants_tools.wait()
+            tools = await measure_tools()
+            with contextlib.suppress(Unavailable):
+                await store_tools(self.database, self.description.id, tools)
+            self.wants_tools.clear()
 
     async def _follow_labels(self) -> None:
         while self.description.labels:

@@ -14,9 +14,7 @@ from app.core.errors import Unavailable
 from app.core.logging import logger
 from app.events import bind
 from app.executions.service import gates, sweeps
-from app.jobs.catalog import CleanUpArtifacts, CleanUpRows
 from app.jobs.depths import Depths, RabbitDepths
-from app.jobs.outbox import Queued, enqueue_all
 from app.jobs.relay import Relay
 from app.settings import Settings
 from workers.connections import open_redis_bus, rabbit_publisher, rabbit_url
@@ -40,14 +38,12 @@ class Scheduler:
         self._database = database
         self._depths = depths
         self._judges_from = time.monotonic() + settings.worker.lease_s
-        self._cleans_from = 0.0
 
     async def run(self) -> None:
         """Sweep until cancelled."""
         while True:
             try:
                 await self.sweep()
-                await self.order_clean_up()
             except Unavailable as error:
                 self._judges_from = time.monotonic() + self._settings.worker.lease_s
                 log.warning("sweep_failed", error=error.detail)
@@ -73,13 +69,6 @@ class Scheduler:
             taken = await sweeps.take_lost_claims(self._database, max_worker_lost=lost_limit)
         if written or taken:
             log.info("swept", messages_written=written, claims_taken=taken)
-
-    async def order_clean_up(self) -> None:
-        """At the start, then daily. Several replicas order several; that does no harm."""
-        if time.monotonic() >= self._cleans_from:
-            orders = [Queued(CleanUpArtifacts()), Queued(CleanUpRows())]
-            await self._database.transact(lambda session: enqueue_all(session, orders))
-            self._cleans_from = time.monotonic() + self._settings.scheduler.clean_up_s
 
     async def _has_ready_message(self, queue: str) -> bool | None:
         try:

@@ -1,7 +1,8 @@
-"""What is due by the clock: schedules of pipelines. Any number of replicas may run it."""
+"""What is due by the clock: schedules of pipelines, and periodic work."""
 
 import asyncio
 
+from app.administration.periodic.service import order_due, seed
 from app.core.db import Database
 from app.core.errors import Unavailable
 from app.core.logging import logger
@@ -20,6 +21,7 @@ class Timetable:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
         self._database = database
+        self._is_seeded = False
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -35,7 +37,12 @@ class Timetable:
 
         Raises: Unavailable when the database is away.
         """
+        if not self._is_seeded:
+            await seed(self._database)
+            self._is_seeded = True
         recorded = await record_due(self._database)
         again = await order_again(self._database)
         if recorded or again:
             log.info("schedules_fired", recorded=recorded, again=again)
+        if ordered := await order_due(self._database):
+            log.info("periodic_work_ordered", count=ordered)

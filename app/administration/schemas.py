@@ -19,6 +19,14 @@ class WorkerState(StrEnum):
     STOPPED = "stopped"
 
 
+class ToolRead(Output):
+    """What a worker found when it called a tool."""
+
+    available: bool = Field(description="Whether it answered")
+    version: str | None = Field(description="What it said")
+    problem: str | None = Field(description="Why it is not available")
+
+
 class WorkerRead(Output):
     """A worker process; a restart is another one."""
 
@@ -36,6 +44,10 @@ class WorkerRead(Output):
     started_at: datetime = Field(description="Its start")
     seen_at: datetime = Field(description="Its last sign of life, in the database's time")
     stopped_at: datetime | None = Field(description="Its orderly end")
+    tools: dict[str, ToolRead] | None = Field(
+        description="What it found of git, node, docker and ansible; null: not looked yet"
+    )
+    tools_at: datetime | None = Field(description="When it looked")
 
     @classmethod
     def of(cls, seen: SeenWorker) -> "WorkerRead":
@@ -57,6 +69,9 @@ class WorkerRead(Output):
             started_at=worker.started_at,
             seen_at=worker.seen_at,
             stopped_at=worker.stopped_at,
+            tools=worker.tools
+            and {name: ToolRead.model_validate(found) for name, found in worker.tools.items()},
+            tools_at=worker.tools_at,
         )
 
     @classmethod

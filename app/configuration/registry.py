@@ -25,6 +25,7 @@ class DefaultVisibility(StrEnum):
 
 Days = Annotated[int, Field(ge=1, le=3650)]
 DaysOrNone = Annotated[int, Field(ge=0, le=3650)]
+Minutes = Annotated[int, Field(ge=1, le=30 * 24 * 60)]
 Size = Annotated[int, Field(ge=0, le=2**50)]
 
 
@@ -49,6 +50,10 @@ class GlobalSettings(BaseModel):
     project_visibility: DefaultVisibility = Field(
         default=DefaultVisibility.PRIVATE,
         description="Who sees a new project besides its members, unless its maker says otherwise",
+    )
+    long_running_minutes: Minutes = Field(
+        default=360,
+        description="After so many minutes people are told that an execution still runs",
     )
     token_longest_days: DaysOrNone = Field(
         default=0, description="How long API tokens of users may live; 0: for ever"

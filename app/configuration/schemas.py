@@ -12,6 +12,7 @@ from app.configuration.registry import (
     DaysOrNone,
     DefaultVisibility,
     GlobalSettings,
+    Minutes,
     Size,
 )
 from app.core.schemas import Input, Output
@@ -28,6 +29,7 @@ class SettingsUpdate(Input):
     project_visibility: DefaultVisibility | None = Field(
         default=None, description="Of new projects"
     )
+    long_running_minutes: Minutes | None = Field(default=None, description="Minutes")
     token_longest_days: DaysOrNone | None = Field(default=None, description="Days; 0: for ever")
 
 

@@ -134,19 +134,13 @@ class CleanUpArtifacts(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class CleanUpRows(Message):
-    """Remove rows that have ended: sessions, API tokens, Idempotency-Keys, worker processes."""
+class RunPeriodic(Message):
+    """Do this run of some periodic work. Goes to the queue of the work's priority."""
 
-    wire = "row.clean"
+    wire = "periodic.run"
     priority = "low"
 
-
-@dataclass(frozen=True, slots=True)
-class BackUpDefinitions(Message):
-    """Keep a backup of all definitions beside the earlier ones."""
-
-    wire = "backup.keep"
-    priority = "low"
+    run_id: uuid.UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +206,7 @@ class DeliverNotification(Message):
 
 
 MESSAGES: tuple[type[Message], ...] = (
-    BackUpDefinitions,
+    RunPeriodic,
     RunJob,
     PassGate,
     ReleaseGroups,
@@ -220,7 +214,6 @@ MESSAGES: tuple[type[Message], ...] = (
     FollowRun,
     MergeLogs,
     CleanUpArtifacts,
-    CleanUpRows,
     NotifyEnded,
     NotifyApproval,
     DeliverNotification,

@@ -33,7 +33,6 @@ from app.auth.principals import SYSTEM
 from app.core.clock import new_id
 from app.core.db import Database
 from app.core.orm import Base, Enumerated, Id, Json, UtcDateTime
-from app.jobs.catalog import BackUpDefinitions
 from app.models import Execution, Project, User
 from app.projects.models import Role
 from app.settings import Settings
@@ -41,8 +40,8 @@ from tests.fixtures.answers import assert_problem, body
 from tests.fixtures.databases import INSERT_RETURNING, DatabaseUnderTest
 from tests.fixtures.factories import Factory, SignIn
 from tests.logs.conftest import LogFactory
-from workers.actors import ACTORS
 from workers.actors.actor import Context
+from workers.actors.periodic import WORK
 
 TEXT = "näme 😀 'quoted' \\ back"
 VALUES: dict[Any, Any] = {
@@ -288,11 +287,11 @@ class TestFolder:
         backup = (place / names[2]).read_bytes()
         assert rows_of(backup) == rows_of(await backup_of(database))
 
-    async def test_the_message_keeps_one_in_the_data_folder(
+    async def test_the_periodic_work_keeps_one_in_the_data_folder(
         self, database: Database, settings: Settings
     ) -> None:
         context = cast(Context, SimpleNamespace(database=database, settings=settings))
-        await ACTORS[BackUpDefinitions].perform(context, BackUpDefinitions())
+        await WORK["backup"](context)
         (kept,) = (settings.data.folder / "backups").iterdir()
         assert kept.stat().st_mode & 0o077 == 0
         assert BackupReader(io.BytesIO(kept.read_bytes())).end["rows"] == 0

@@ -2,7 +2,6 @@
 
 import uuid
 
-import pytest
 from sqlalchemy import delete, select
 
 from app.artifacts.models import Artifact, CacheEntry, StoredContent
@@ -10,11 +9,9 @@ from app.artifacts.service.clean_up import CleanedUp, clean_up
 from app.artifacts.store import ContentMissing
 from app.core.orm import Base
 from app.executions.models import Execution, Job
-from app.jobs.catalog import CleanUpArtifacts
 from tests.artifacts.conftest import Floor
 from tests.artifacts.rows import add_artifact, add_cache, add_content
 from tests.fixtures.factories import Factory
-from workers.scheduler import Scheduler
 
 SOURCE = "steps: [{run: 'true'}]"
 
@@ -89,18 +86,3 @@ async def test_caches_go_when_nobody_uses_them_or_there_are_too_many(
     others = await add_cache(floor.database, other.id, "others", size=900, used_days_ago=5)
     assert await clean(floor) == CleanedUp(artifacts=0, caches=2, contents=2)
     assert await ids(floor, CacheEntry) == {newer.id, others.id}
-
-
-@pytest.mark.parametrize("database_under_test", ["sqlite"], indirect=True)
-async def test_the_scheduler_orders_it(floor: Floor) -> None:
-    class NoDepths:
-        async def of(self, _queues: object) -> dict[str, object]:
-            return {}
-
-        async def close(self) -> None: ...
-
-    scheduler = Scheduler(floor.settings, floor.database, NoDepths())  # type: ignore[arg-type]  # no queue is asked for
-    await scheduler.order_clean_up()
-    await scheduler.order_clean_up()
-    kinds = [row.kind for row in await floor.driver.messages()]
-    assert kinds.count(CleanUpArtifacts.wire) == 1

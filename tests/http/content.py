@@ -162,5 +162,6 @@ class Content:
             file = {"name": "site", "content": text}
             body(self.root.post(f"{path}/ansible/{kind}", json=file), 201)
         self.values[caller] |= values | {"kind": "inventories", "file_name": "site"}
+            "work_name": "tools.check",
         if own is not self.root:
             own.close()

@@ -12,20 +12,17 @@ from app.core.clock import db_now, new_id
 from app.core.db import Database
 from app.executions.models import IdempotencyKey
 from app.executions.service.start import Trigger, start_execution
-from app.jobs.catalog import CleanUpRows
-from app.jobs.models import OutboxRow
 from app.settings import Settings
 from tests.fixtures.factories import Factory
-from workers.actors import ACTORS
 from workers.actors.actor import Context
-from workers.scheduler import Scheduler
+from workers.actors.rows import clean_up_rows
 
 DAY_S = 24 * 3600.0
 
 
 async def clean(database: Database, settings: Settings) -> None:
     context = cast(Context, SimpleNamespace(database=database, settings=settings))
-    await ACTORS[CleanUpRows].perform(context, CleanUpRows())
+    await clean_up_rows(context)
 
 
 async def add(database: Database, model: Any, **values: Any) -> None:
@@ -82,12 +79,3 @@ async def test_sessions_go_when_they_have_ended(
     await clean(database, settings)
     async with database.read() as session:
         assert await session.scalar(select(func.count()).select_from(LoginSession)) == 1
-
-
-async def test_the_scheduler_orders_it_once_a_day(database: Database, settings: Settings) -> None:
-    scheduler = Scheduler(settings, database, depths=cast(Any, None))
-    await scheduler.order_clean_up()
-    await scheduler.order_clean_up()
-    async with database.read() as session:
-        kinds = list(await session.scalars(select(OutboxRow.kind)))
-    assert kinds.count(CleanUpRows.wire) == 1

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.jobs.catalog import (
-    BackUpDefinitions,
     CancelExecution,
     CancelOverlapped,
     CleanUpArtifacts,
-    CleanUpRows,
     DeliverNotification,
     FollowRun,
     MergeLogs,
@@ -20,8 +18,19 @@ from app.jobs.catalog import (
     RunJob,
     StartFires,
     SyncSchedules,
+    RunPeriodic,
 )
-from workers.actors import artifacts, backups, chains, groups, jobs, logs, notifications, rows, schedules
+from workers.actors import (
+    artifacts,
+    chains,
+    groups,
+    jobs,
+    logs,
+    notifications,
+    periodic,
+    repositories,
+    schedules,
+)
 from workers.actors.actor import Actor
 
 ACTORS: Mapping[type[Message], Actor[Any]] = {
@@ -34,8 +43,8 @@ ACTORS: Mapping[type[Message], Actor[Any]] = {
     FollowRun: Actor(chains.follow_run, max_retries=8, backoff_s=1.0),
     MergeLogs: Actor(logs.merge_logs, max_retries=3, backoff_s=60.0),
     CleanUpArtifacts: Actor(artifacts.clean_up_artifacts, max_retries=3, backoff_s=60.0),
-    BackUpDefinitions: Actor(backups.back_up_definitions, max_retries=3, backoff_s=60.0),
-    CleanUpRows: Actor(rows.clean_up_rows, max_retries=3, backoff_s=60.0),
+    # What failed is kept with its run, and done again in the next period.
+    RunPeriodic: Actor(periodic.run_periodic, max_retries=3, backoff_s=60.0),
     NotifyEnded: Actor(notifications.notify_ended, max_retries=8, backoff_s=1.0),
     NotifyApproval: Actor(notifications.notify_approval, max_retries=8, backoff_s=1.0),
     # What the other side says is an outcome, and tried again as the delivery says.

@@ -1,0 +1,1 @@
+"""How long executions are kept."""

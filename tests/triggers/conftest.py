@@ -14,7 +14,7 @@ from app.credentials.keys import keys_of
 from app.jobs.catalog import SyncPipelines
 from app.projects.models import Project, Role
 from app.settings import Settings
-from app.triggers.models import Delivery
+from app.triggers.models import Delivery, DeliveryStatus
 from app.triggers.service.syncing import Surroundings, sync
 from tests.fixtures.answers import body
 from tests.fixtures.factories import Factory, SignIn
@@ -48,6 +48,17 @@ class Place:
             delivery = await session.get_one(Delivery, uuid.UUID(delivery_id))
         message = SyncPipelines(delivery_id=delivery.id, run=delivery.runs)
         await sync(self.database, self.keys, message, around=AROUND)
+
+    async def delivery(self, repository: Any, delivery_id: str) -> Any:
+        """The details of a delivery."""
+        path = f"{self.path}/{repository['id']}/deliveries/{delivery_id}"
+        return body(await self.owner.get(path))
+
+    async def reopen(self, delivery_id: str) -> None:
+        """As if a worker had died before it wrote that the delivery was done."""
+        async with self.database.session() as session:
+            delivery = await session.get_one(Delivery, uuid.UUID(delivery_id))
+            delivery.status = DeliveryStatus.QUEUED
 
     async def executions(self) -> list[Any]:
         """All executions of the project, oldest first."""

@@ -75,6 +75,21 @@ def push(sha: str, *, branch: str = "main", **more: Any) -> dict[str, Any]:
     }
 
 
+def pull_request(head: str, base: str, *, head_repository: str = "ansflow/demo") -> dict[str, Any]:
+    """The payload of a pull request that was opened, as GitHub sends it."""
+    return {
+        "action": "opened",
+        "number": 7,
+        "pull_request": {
+            "number": 7,
+            "head": {"ref": "topic", "sha": head, "repo": {"full_name": head_repository}},
+            "base": {"ref": "main", "sha": base, "repo": {"full_name": "ansflow/demo"}},
+        },
+        "repository": {"full_name": "ansflow/demo", "default_branch": "main"},
+        "sender": {"login": "ada"},
+    }
+
+
 async def deliver(
     client: httpx.AsyncClient,
     repository: dict[str, Any],

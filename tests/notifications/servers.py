@@ -10,7 +10,6 @@ from datetime import timedelta
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
-from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -33,7 +32,7 @@ class Mail:
 
     @property
     def message(self) -> EmailMessage:
-        return cast(EmailMessage, email.message_from_bytes(self.content, policy=default))
+        return email.message_from_bytes(self.content, policy=default)
 
 
 @dataclass

@@ -4,10 +4,11 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, literal, select, update
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from app.auth.models import User
 from app.core.pagination import PageParams, Slice
 from app.core.repository import Repository
 from app.events import UserNotified
@@ -17,19 +18,22 @@ from app.inbox.models import Inbox, InboxItem
 class InboxRepository(Repository):
     """What one user was told."""
 
-    async def count(self, user_id: uuid.UUID) -> int:
-        """The number of the next item; the inbox is locked until the transaction ends."""
-        first, table = {"user_id": user_id, "seq": 1, "read_until": 0}, Inbox.__table__.c
+    async def count(self, user_id: uuid.UUID) -> int | None:
+        """The number of the next item; the inbox is locked until the transaction ends.
+
+        None when there is no such user any more: what happened must not fail for that.
+        """
+        names, seq = ["user_id", "seq", "read_until"], Inbox.__table__.c.seq
+        first = select(User.id, literal(1), literal(0)).where(User.id == user_id)
         if self.session.get_bind().dialect.name == "sqlite":
-            added = sqlite_insert(Inbox).values(first)
+            added = sqlite_insert(Inbox).from_select(names, first)
             await self.session.execute(
-                added.on_conflict_do_update(set_={"seq": table.seq + 1}, index_elements=["user_id"])
+                added.on_conflict_do_update(set_={"seq": seq + 1}, index_elements=["user_id"])
             )
         else:
-            counted = mysql_insert(Inbox).values(first).on_duplicate_key_update(seq=table.seq + 1)
-            await self.session.execute(counted)
-        statement = select(Inbox.seq).where(Inbox.user_id == user_id)
-        return (await self.session.execute(statement)).scalar_one()
+            counted = mysql_insert(Inbox).from_select(names, first)
+            await self.session.execute(counted.on_duplicate_key_update(seq=seq + 1))
+        return await self.session.scalar(select(Inbox.seq).where(Inbox.user_id == user_id))
 
     async def add(self, item: UserNotified) -> None:
         """Store an item that has its number."""

@@ -20,9 +20,11 @@ async def notify(session: AsyncSession, *notices: UserNotified) -> None:
     numbered = []
     # Always in the same order: two that tell the same people at once must not wait for each other.
     for notice in sorted(notices, key=lambda notice: notice.user_id):
-        one = notice.model_copy(update={"seq": await repository.count(notice.user_id)})
-        await repository.add(one)
-        numbered.append(one)
+        seq = await repository.count(notice.user_id)
+        if seq is not None:
+            one = notice.model_copy(update={"seq": seq})
+            await repository.add(one)
+            numbered.append(one)
     publish_after_commit(session, *numbered)
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from app.auth.models import User
-from app.core.clock import utcnow
+from app.core.clock import new_id, utcnow
 from app.core.db import AsyncSession, Database
 from app.events import UserNotified
 from app.inbox.models import InboxItem
@@ -57,6 +57,15 @@ class TestNotify:
         async with database.read() as session:
             found = await told_after(session, user_id=alice.id, seq=0, limit=100)
         assert [(one.seq, one.title) for one in found] == [(1, "first")]
+
+    async def test_somebody_who_is_gone_is_not_told_and_nothing_fails(
+        self, database: Database, make: Factory, alice: User
+    ) -> None:
+        await tell(database, await make.user(), "one")
+        alice.id = new_id()
+        await tell(database, alice, "two")
+        async with database.read() as session:
+            assert not await told_after(session, user_id=alice.id, seq=0, limit=100)
 
 
 class TestRoutes:

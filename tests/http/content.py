@@ -149,6 +149,11 @@ class Content:
             "team": team["slug"],
             "number": 1,
         }
+        chat = {"name": "chat", "kind": "slack", "url": "http://127.0.0.1:1/"}
+        channel = body(self.root.post(f"{path}/channels", json=chat), 201)
+        wanted_rule = {"channel_id": channel["id"], "events": ["failed"]}
+        rule = body(self.root.post(f"{path}/notification-rules", json=wanted_rule), 201)
+        self.values[caller] |= {"channel_id": channel["id"], "rule_id": rule["id"]}
         environment = body(self.root.post(f"{path}/environments", json={"name": "production"}), 201)
         values = {"environment_id": environment["id"], "variable_name": "A", "secret_name": "B"}
         hourly = {"cron": "0 * * * *"}

@@ -32,6 +32,7 @@ from tests.artifacts.rows import add_test, keep_something
 from tests.credentials.rows import add_environment, add_values
 from tests.fixtures.factories import Factory, SignIn
 from tests.logs.conftest import LogFactory
+from tests.notifications.rows import add_rule
 
 from tests.triggers.rows import add_schedule, schedule_of
 CALLERS = (
@@ -192,6 +193,7 @@ class Content:
         environment = await add_environment(self.logs.database, project.id)
         await add_values(self.logs.database, environment)
         await add_inventory(self.logs.database, project.id)
+        channel_id, rule_id = await add_rule(self.logs.database, project.id)
         self.values = {
             "kind": "inventories",
             "file_name": "site",
@@ -206,6 +208,8 @@ class Content:
                 self.logs.database, schedule_of(execution, self.users["owner"])
             ),
             "team": team.slug,
+            "channel_id": channel_id,
+            "rule_id": rule_id,
             "project_token_id": "01890a5d-ac96-774b-bcce-b302099a8057",
             "pipeline_id": execution.pipeline_id,
             "execution_id": execution.id,

@@ -51,7 +51,7 @@ Folder = Annotated[
     StringConstraints(
         min_length=1,
         max_length=200,
-        pattern=r"^\.?[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$",
+        pattern=r"^\.?[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/\.?[A-Za-z0-9_][A-Za-z0-9_.-]*)*$",
     ),
 ]
 _FOLDER = "Where its pipeline files are; null: `.ansflow`, or else `.github/workflows`"

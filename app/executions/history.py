@@ -11,6 +11,8 @@ from app.executions.measuring import count_ended
 from app.executions.models import Execution
 from app.executions.repository.moving import MovingRepository
 from app.inbox.service import notify
+from app.jobs.catalog import ReportStatus
+from app.jobs.outbox import enqueue
 from app.jobs.tags import EXECUTIONS, executions_of, touch
 
 Change = ExecutionChanged | JobChanged
@@ -77,10 +79,16 @@ async def record(
     ]
     await MovingRepository(session).append_events(execution.id, rows)
     count_ended(session, events)
-    if any(isinstance(event, ExecutionChanged) for event in events):
+    if _changes_execution(events):
         await touch(session, EXECUTIONS, executions_of(execution.project_id))
     publish_after_commit(session, *events)
     await notify(session, *_notices(execution, events))
+    if execution.repository_id is not None and _changes_execution(events):
+        await enqueue(session, ReportStatus(execution_id=execution.id))
+
+
+def _changes_execution(events: Sequence[Change]) -> bool:
+    return any(isinstance(event, ExecutionChanged) for event in events)
 
 
 def _notices(execution: Execution, events: Sequence[Change]) -> list[UserNotified]:

@@ -104,6 +104,37 @@ class CancelExecution(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class SyncPipelines(Message):
+    """A webhook delivery was recorded: read the pipeline files, start what it matches."""
+
+    wire = "pipeline.sync"
+    priority = "high"
+
+    delivery_id: uuid.UUID
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class InstallHook(Message):
+    """A repository with a credential is new: make its webhook at the forge."""
+
+    wire = "hook.install"
+    priority = "medium"
+
+    repository_id: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ReportStatus(Message):
+    """An execution of a repository changed: tell the forge its state."""
+
+    wire = "status.report"
+    priority = "medium"
+
+    execution_id: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
 class FollowRun(Message):
     """This attempt of an execution ended: start the pipelines that wait for it (`workflow_run`)."""
 
@@ -211,6 +242,9 @@ MESSAGES: tuple[type[Message], ...] = (
     PassGate,
     ReleaseGroups,
     CancelExecution,
+    SyncPipelines,
+    InstallHook,
+    ReportStatus,
     FollowRun,
     MergeLogs,
     CleanUpArtifacts,

@@ -40,7 +40,7 @@ from app.executions.service.trail import record_execution
 from app.executions.service.triggers import Started, Trigger, new_execution
 from app.pipelines.definitions import Parsed, parse_version, remembered
 
-__all__ = ["WAITS_FOR_GROUP", "Started", "Trigger", "start_execution", "start_within"]
+__all__ = ["COLUMNS", "WAITS_FOR_GROUP", "Started", "Trigger", "start_execution", "start_within"]
 
 WAITS_FOR_GROUP = "waits for its concurrency group"
 
@@ -192,11 +192,12 @@ async def _enter_group(session: AsyncSession, draft: _Draft) -> bool:
     return not members
 
 
-_COLUMNS = tuple(
+COLUMNS = tuple(
     "id project_id pipeline_id version_id number attempt title event ref sha github vars inputs "  # noqa: SIM905  a list of twenty words reads worse
     "triggered_by actor priority cancel_requested concurrency_group cancel_in_progress "
     "workdir repository_id trusted".split()
 )
+"""What an INSERT takes from the row of a new execution."""
 
 
 async def _insert(
@@ -211,7 +212,7 @@ async def _insert(
     execution.seq = 1
     names = {row["key"]: (row["id"], row["name"], row["attempt"]) for row in rows}
     events = [_created(execution), *events_of(execution, decision.transitions, names)]
-    values = {name: getattr(execution, name) for name in _COLUMNS}
+    values = {name: getattr(execution, name) for name in COLUMNS}
     values |= {
         "status": after.status if holds else ExecutionStatus.WAITING,
         "reason": after.reason if holds else execution.reason,

@@ -22,6 +22,7 @@ from app.core.middleware_etag import EntityTags
 from app.core.redis import Namespace, Namespaces, RedisOptions, stop_task
 from app.core.route_times import RouteClock
 from app.events import EventBus, LocalBus, RedisBus, bind
+from app.jobs.dead_letters import DeadLetters, RabbitDeadLetters
 from app.jobs.depths import Depths, RabbitDepths
 from app.jobs.publisher import Publisher, RabbitPublisher
 from app.jobs.relay import Relay
@@ -47,14 +48,15 @@ class EmbeddedParts(Protocol):
     redis_server: Any
     publisher: Publisher
     depths: Depths
+    dead_letters: DeadLetters
 
 
 @dataclass(slots=True)
 class Runtime:
     """What lives as long as the application serves; endpoints reach it by dependencies.
 
-    `relay` and `depths` are None where nothing takes messages: an embedded server without its
-    worker.
+    `relay`, `depths` and `dead_letters` are None where nothing takes messages: an
+    embedded server without its worker.
     """
 
     settings: Settings
@@ -67,6 +69,7 @@ class Runtime:
     realtime: Realtime
     cache: Cache
     hits: LocalHits
+    dead_letters: DeadLetters | None
 
 
 def create_app(settings: Settings, *, embedded: EmbeddedParts | None = None) -> FastAPI:
@@ -169,6 +172,7 @@ async def _open(
         realtime,
         cached.cache,
         cached.hits,
+        _dead_letters(settings, embedded),
     )
 
 
@@ -191,6 +195,15 @@ def _open_events(
     bus = LocalBus() if settings.mode is Mode.EMBEDDED else RedisBus(redis[Namespace.CHANNELS])
     stack.push_async_callback(bus.close)
     return bus
+
+
+def _dead_letters(settings: Settings, embedded: EmbeddedParts | None) -> DeadLetters | None:
+    if embedded is not None:
+        return embedded.dead_letters
+    if settings.rabbitmq.url is None:
+        return None
+    url = settings.rabbitmq.url.get_secret_value()
+    return RabbitDeadLetters(url, prefix=settings.rabbitmq.prefix)
 
 
 def _open_queues(

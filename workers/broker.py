@@ -189,7 +189,7 @@ class LocalConsumer(Consumer):
     """Consumes a queue of this process, and tells when a message was answered.
 
     Parameters: `prefetch` messages are taken ahead of their answers; `timeout_s` is how long
-    `next()` waits.
+    `next()` waits; `given_up` is handed what nobody could process.
     """
 
     def __init__(
@@ -199,8 +199,10 @@ class LocalConsumer(Consumer):
         prefetch: int,
         timeout_s: float,
         answered: Callable[[uuid.UUID], None],
+        given_up: Callable[[MessageProxy], None],
     ) -> None:
         self._queue = queue
+        self._given_up = given_up
         self._slots = Semaphore(prefetch)
         self._timeout_s = timeout_s
         self._answered = answered
@@ -227,7 +229,8 @@ class LocalConsumer(Consumer):
     def nack(self, message: MessageProxy) -> None:
         """The message was given up."""
         log.error("dead_letter", kind=message.actor_name, body=message.kwargs)
-        self.ack(message)
+        self._slots.release()
+        self._given_up(message)
 
     def wake(self) -> None:
         """Make a `next()` that waits in another thread return at once; only before the end."""
@@ -238,7 +241,8 @@ class LocalConsumer(Consumer):
 class LocalBroker(Broker):
     """Queues inside this process, for the embedded mode. The outbox is what survives.
 
-    Parameters: `answered` is told of every message that was processed or given up.
+    Parameters: `answered` is told of every message that was processed or thrown away. What was
+    given up is neither: the next start of the process tries it again.
     """
 
     prefix = ""
@@ -250,6 +254,18 @@ class LocalBroker(Broker):
         self.queues: dict[str, SimpleQueue[bytes | None]] = {}
         self._answered = answered
         self._declaring = Lock()
+        self._dead: dict[str, Message[Any]] = {}
+
+    def dead_letters(self, queue: str) -> list[Message[Any]]:
+        """What was given up of a queue, oldest first; from any thread."""
+        return [each for each in list(self._dead.values()) if each.queue_name == queue]
+
+    def take_dead_letter(self, message_id: str) -> Message[Any] | None:
+        """Remove a message that was given up; None: it is none (any more)."""
+        return self._dead.pop(message_id, None)
+
+    def _give_up(self, message: MessageProxy) -> None:
+        self._dead[message.message_id] = Message.decode(message.encode())
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 1000) -> Consumer:
         """Consume a queue that was declared. Parameters: `timeout` in milliseconds."""
@@ -258,6 +274,7 @@ class LocalBroker(Broker):
             prefetch=prefetch,
             timeout_s=timeout / 1000,
             answered=self._answered,
+            given_up=self._give_up,
         )
 
     def declare_queue(self, queue_name: str) -> None:

@@ -6,12 +6,15 @@ Redis stay inside the process; the outbox and the database survive it.
 
 import fcntl
 import os
-from collections.abc import Callable, Iterable, Mapping
+import uuid
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import fakeredis
+from dramatiq import Message
 from dramatiq.broker import Broker
 from dramatiq.middleware import Middleware
 
@@ -20,6 +23,7 @@ from app.core.db import Database
 from app.core.logging import logger
 from app.events import EventBus, LocalBus
 from app.executions.service.sweeps import take_claims_of_others
+from app.jobs.dead_letters import DeadLetter, read, renewed
 from app.jobs.depths import Depth
 from app.jobs.publisher import LocalPublisher
 from app.jobs.queues import queue_for
@@ -90,6 +94,51 @@ class LocalDepths:
         """Nothing is open."""
 
 
+class LocalDeadLetters:
+    """See `app.jobs.dead_letters.DeadLetters`: what this process has given up.
+
+    It is still in the outbox, so that the next start tries it again.
+    """
+
+    def __init__(self, broker: Callable[[], LocalBroker | None], publisher: LocalPublisher) -> None:
+        self._broker = broker
+        self._publisher = publisher
+
+    async def oldest(self, queue: str, *, limit: int) -> list[DeadLetter]:
+        found = self._of(queue)[:limit]
+        return [read(each.encode(), fallback_id=each.message_id) for each in found]
+
+    async def count(self, queue: str) -> int:
+        return len(self._of(queue))
+
+    async def requeue(self, queue: str, ids: Collection[str] | None) -> int:
+        taken = self._take(queue, ids)
+        for each in taken:
+            self._required().deliver(queue, renewed(each.encode()))
+        return len(taken)
+
+    async def purge(self, queue: str, ids: Collection[str] | None) -> int:
+        taken = self._take(queue, ids)
+        for each in taken:
+            self._publisher.answered(uuid.UUID(each.message_id))
+        return len(taken)
+
+    def _of(self, queue: str) -> list[Message[Any]]:
+        broker = self._broker()
+        return [] if broker is None else broker.dead_letters(queue)
+
+    def _take(self, queue: str, ids: Collection[str] | None) -> list[Message[Any]]:
+        wanted = [each for each in self._of(queue) if ids is None or each.message_id in ids]
+        # Whoever removes it is the one who moves it.
+        broker = self._required() if wanted else None
+        return [each for each in wanted if broker and broker.take_dead_letter(each.message_id)]
+
+    def _required(self) -> LocalBroker:
+        broker = self._broker()
+        assert broker is not None, "it has given something up"
+        return broker
+
+
 class EmbeddedWorker:
     """The worker of a server process, which shares `publisher`, `bus`, `redis_server`, `depths`.
 
@@ -110,6 +159,7 @@ class EmbeddedWorker:
         self.redis_server = fakeredis.FakeServer()
         self.publisher = LocalPublisher(self._deliver)
         self.depths = LocalDepths(self._depth)
+        self.dead_letters = LocalDeadLetters(lambda: self._broker, self.publisher)
 
     def start(self, *, prepare: Callable[[], None] | None = None) -> None:
         """Take over the data folder and begin to work.

@@ -61,6 +61,15 @@ def _workers() -> Select[Any]:
     return select(Worker, Worker.seen_at > db_now(-LOST_AFTER_S), running)
 
 
+class QueueRepository(Repository):
+    """What jobs wait for."""
+
+    async def waited_for(self) -> set[str]:
+        """The queues that jobs are queued in."""
+        statement = select(Job.queue).where(Job.status == JobStatus.QUEUED).distinct()
+        return {queue for queue in await self.session.scalars(statement) if queue is not None}
+
+
 class HealthRepository(Repository):
     """What health measures."""
 

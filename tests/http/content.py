@@ -162,6 +162,8 @@ class Content:
         self.values[caller]["schedule_id"] = schedule["id"]
         for place in (path, f"{path}/environments/{environment['id']}"):
             body(self.root.put(f"{place}/variables/A", json={"value": "a"}))
+            "work_name": "tools.check",
+            "queue": "low_priority",
             body(self.root.put(f"{place}/secrets/B", json={"value": "hunter2"}))
         for kind, text in (("inventories", "all:\n"), ("playbooks", "- hosts: all\n")):
             file = {"name": "site", "content": text}

@@ -18,6 +18,8 @@ BENCHMARKS = {
     "log": "tests.bench.logs",
     "hotget": "tests.bench.realtime",
     "fanout": "tests.bench.realtime",
+    "sockets": "tests.bench.sockets",
+    "watchers": "tests.bench.watchers",
 }
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from app.core.clock import utcnow
 from tests.bench.figures import Figure, percentile
+from tests.polling import until
 
 CLIENTS = 32
 SECONDS = 3.0
@@ -24,13 +25,20 @@ SLOW_ROUNDS = 50
 _MARK = b'"job.changed"'
 
 
+class Port(int):
+    """Where a server listens, and which process it is."""
+
+    pid = 0
+
+
 @contextmanager
-def served(kind: str, folder: Path, *numbers: object) -> Iterator[int]:
+def served(kind: str, folder: Path, *numbers: object) -> Iterator[Port]:
     """A server process; gives its port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
+        port = Port(free.getsockname()[1])
     command = [sys.executable, "-m", "tests.bench.realtime_server", kind, str(port), str(folder)]
     process = subprocess.Popen([*command, *map(str, numbers)])  # noqa: S603  our own
+    port.pid = process.pid
     try:
         yield port
     finally:
@@ -129,6 +137,8 @@ class Watcher(asyncio.Protocol):
         transport.write(self._hello)
 
     def data_received(self, data: bytes) -> None:
+        if data.startswith(b"HTTP/1.1 101"):
+            self._tally.opened += 1
         found = self._tail + data
         self._tail = found[-len(_MARK) + 1 :]
         self._tally.add(found)
@@ -139,10 +149,15 @@ class Tally:
 
     def __init__(self, wanted: int, *, with_ages: bool) -> None:
         self._wanted, self._with_ages = wanted, with_ages
-        self.got = 0
+        self.got = self.opened = 0
         self.began = 0.0
         self.ages_s: list[float] = []
         self.done = asyncio.Event()
+
+    @property
+    def rate(self) -> float:
+        """Deliveries per second since the first one."""
+        return self.got / (time.perf_counter() - self.began)
 
     def add(self, data: bytes) -> None:
         frames = data.count(_MARK)
@@ -157,16 +172,28 @@ class Tally:
             self.done.set()
 
 
-async def watched(port: int, path: str, token: str, rounds: int, *, with_ages: bool) -> Tally:
-    """Open the watchers and wait until each got every frame; gives what they saw."""
-    tally = Tally(WATCHERS * rounds, with_ages=with_ages)
+async def open_watchers(
+    port: int, path: str, token: str, tally: Tally, count: int
+) -> list[asyncio.Transport]:
+    """Open so many sockets, a hundred at a time: a server may refuse what comes all at once."""
     loop = asyncio.get_running_loop()
     opened = []
-    for _ in range(WATCHERS):
-        transport, _watcher = await loop.create_connection(
+    for number in range(1, count + 1):
+        transport, _ = await loop.create_connection(
             lambda: Watcher(path, token, tally), "127.0.0.1", port
         )
         opened.append(transport)
+        if number % 100 == 0:
+            await until(lambda wanted=number: tally.opened >= wanted, within_s=60)  # type: ignore[misc]  # a default is no argument
+    return opened
+
+
+async def watched(
+    port: int, path: str, token: str, rounds: int, *, with_ages: bool, watchers: int = WATCHERS
+) -> Tally:
+    """Open the watchers and wait until each got every frame; gives what they saw."""
+    tally = Tally(watchers * rounds, with_ages=with_ages)
+    opened = await open_watchers(port, path, token, tally, watchers)
     async with asyncio.timeout(120):
         await tally.done.wait()
     for transport in opened:
@@ -181,9 +208,9 @@ async def fanout() -> AsyncIterator[Figure]:
         with served("bare-socket", Path(name), WATCHERS, ROUNDS) as port:
             await answering(port)
             bare = await watched(port, "/ws", "none", ROUNDS, with_ages=False)
-            limit = bare.got / (time.perf_counter() - bare.began)
-        rate = (await _hub(Path(name) / "fast", ROUNDS, 0.0, with_ages=False))[0]
-        ages_s = (await _hub(Path(name) / "slow", SLOW_ROUNDS, 0.1, with_ages=True))[1].ages_s
+            limit = bare.rate
+        rate = (await hub(Path(name) / "fast", ROUNDS, 0.0, with_ages=False))[0]
+        ages_s = (await hub(Path(name) / "slow", SLOW_ROUNDS, 0.1, with_ages=True))[1].ages_s
     yield Figure("bare sockets, 1,000 watchers", limit, "deliveries/s")
     yield Figure("an execution, 1,000 watchers", rate, "deliveries/s")
     yield Figure("an execution / bare sockets", rate / limit, "", bar=0.8)
@@ -192,13 +219,14 @@ async def fanout() -> AsyncIterator[Figure]:
     yield Figure("10 events/s to 1,000 sockets, p99", p99_ms, "ms", bar=100, at_least=False)
 
 
-async def _hub(
-    folder: Path, rounds: int, pause_s: float, *, with_ages: bool
+async def hub(
+    folder: Path, rounds: int, pause_s: float, *, with_ages: bool, watchers: int = WATCHERS
 ) -> tuple[float, Tally]:
+    """Events through a whole AnsFlow: deliveries per second, and what the watchers saw."""
     await asyncio.to_thread(folder.mkdir)
-    with served("app", folder, WATCHERS, rounds, pause_s) as port:
+    with served("app", folder, watchers, rounds, pause_s) as port:
         await answering(port)
         path = f"/ws/executions/{(folder / 'execution').read_text()}"
         token = (folder / "token").read_text()
-        tally = await watched(port, path, token, rounds, with_ages=with_ages)
-        return tally.got / (time.perf_counter() - tally.began), tally
+        tally = await watched(port, path, token, rounds, with_ages=with_ages, watchers=watchers)
+        return tally.rate, tally

@@ -6,6 +6,7 @@
 import asyncio
 import json
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -134,9 +135,16 @@ async def _fill(settings: Settings, folder: Path) -> Story:
     return tale
 
 
+def allow_sockets() -> None:
+    """As many open files as this process may have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def main(kind: str, port: int, folder: Path, *numbers: str) -> None:
     """Serve until terminated, on the first core only."""
     os.sched_setaffinity(0, {0})
+    allow_sockets()
     if kind == "bare-get":
         uvloop.run(bare_get(port, folder))
     elif kind == "bare-socket":

@@ -25,8 +25,9 @@ from app.pipelines.endpoints.dialect import router as dialect
 from app.projects.endpoints import ROUTERS as PROJECTS
 from app.realtime.endpoints import pages as realtime_pages
 from app.realtime.endpoints import router as realtime
-
+from app.triggers.endpoints import ROUTERS as REPOSITORIES
 from app.triggers.schedules.endpoints import router as schedules
+
 __all__ = ["ROUTERS", "Public", "include"]
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -41,16 +42,17 @@ ROUTERS: tuple[APIRouter, ...] = (
     *EXECUTIONS,
     *APPROVALS,
     logs,
+    schedules,
+    *REPOSITORIES,
     *ARTIFACTS,
     *AUDIT,
     *NOTIFICATIONS,
-    schedules,
     administration,
-    configuration,
-    backups,
     periodic,
     queues,
     retention,
+    configuration,
+    backups,
 )
 
 

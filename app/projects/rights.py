@@ -52,6 +52,11 @@ class Action(StrEnum):
     ANSIBLE_READ = "ansible.read"
     ANSIBLE_WRITE = "ansible.write"
     SECRET_WRITE = "secret.write"
+    REPOSITORY_READ = "repository.read"
+    REPOSITORY_WRITE = "repository.write"
+    REPOSITORY_REDELIVER = "repository.redeliver"
+    CREDENTIAL_READ = "credential.read"
+    CREDENTIAL_WRITE = "credential.write"
     SCHEDULE_READ = "schedule.read"
     SCHEDULE_WRITE = "schedule.write"
 
@@ -90,8 +95,11 @@ LEAST: Mapping[Action, Role] = MappingProxyType(
         Action.VARIABLE_WRITE: Role.MAINTAINER,
         Action.SECRET_READ: Role.DEVELOPER,
         Action.SECRET_WRITE: Role.MAINTAINER,
-        Action.ANSIBLE_READ: Role.REPORTER,
-        Action.ANSIBLE_WRITE: Role.DEVELOPER,
+        Action.REPOSITORY_READ: Role.DEVELOPER,
+        Action.REPOSITORY_WRITE: Role.MAINTAINER,
+        Action.REPOSITORY_REDELIVER: Role.DEVELOPER,
+        Action.CREDENTIAL_READ: Role.MAINTAINER,
+        Action.CREDENTIAL_WRITE: Role.MAINTAINER,
         Action.SCHEDULE_READ: Role.REPORTER,
         Action.SCHEDULE_WRITE: Role.DEVELOPER,
         Action.ANSIBLE_READ: Role.REPORTER,
@@ -136,8 +144,11 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.VARIABLE_WRITE: "Set and delete variables",
         Action.SECRET_READ: "See which secrets there are; nobody sees their values",
         Action.SECRET_WRITE: "Set and delete secrets",
-        Action.ANSIBLE_READ: "Read inventories and playbooks",
-        Action.ANSIBLE_WRITE: "Create, change and delete inventories and playbooks",
+        Action.REPOSITORY_READ: "See repositories and what their webhooks delivered",
+        Action.REPOSITORY_WRITE: "Add, change and delete repositories, renew webhook secrets",
+        Action.REPOSITORY_REDELIVER: "Work on a webhook delivery once more",
+        Action.CREDENTIAL_READ: "See which credentials there are; nobody sees what is secret",
+        Action.CREDENTIAL_WRITE: "Create, change and delete credentials",
         Action.SCHEDULE_READ: "See schedules and what they fired",
         Action.SCHEDULE_WRITE: "Make, change and delete schedules; they run with the rights of "
         "whoever changed them last",

@@ -1,6 +1,8 @@
 """A server with one of everything, for requests that nobody has thought of."""
 
 import asyncio
+import hashlib
+import hmac
 import itertools
 import uuid
 from dataclasses import dataclass, field
@@ -108,6 +110,18 @@ class Content:
         browser.close()
         return token
 
+    def _ping(self, repository: dict[str, Any]) -> str:
+        """Call a webhook; the id of the delivery."""
+        secret = repository["webhook_secret"].encode()
+        signature = hmac.new(secret, b"{}", hashlib.sha256).hexdigest()
+        headers = {
+            "X-AnsFlow-Event": "ping",
+            "X-AnsFlow-Signature-256": f"sha256={signature}",
+        }
+        called = self.root.post(f"/hooks/{repository['id']}", content=b"{}", headers=headers)
+        delivery_id: str = body(called, 202)["delivery_id"]
+        return delivery_id
+
     def renew(self, caller: str) -> None:
         """A new project with everything in it, in which the caller is what its name says."""
         number = next(_numbers)
@@ -148,7 +162,13 @@ class Content:
             "project_token_id": scripted["id"],
             "team": team["slug"],
             "number": 1,
+            "work_name": "tools.check",
+            "queue": "low_priority",
         }
+        hourly = {"cron": "0 * * * *"}
+        schedules = f"/pipelines/{pipeline['id']}/schedules"
+        schedule = body(self.root.post(schedules, json=hourly), 201)
+        self.values[caller]["schedule_id"] = schedule["id"]
         chat = {"name": "chat", "kind": "slack", "url": "http://127.0.0.1:1/"}
         channel = body(self.root.post(f"{path}/channels", json=chat), 201)
         wanted_rule = {"channel_id": channel["id"], "events": ["failed"]}
@@ -156,19 +176,20 @@ class Content:
         self.values[caller] |= {"channel_id": channel["id"], "rule_id": rule["id"]}
         environment = body(self.root.post(f"{path}/environments", json={"name": "production"}), 201)
         values = {"environment_id": environment["id"], "variable_name": "A", "secret_name": "B"}
-        hourly = {"cron": "0 * * * *"}
-        schedules = f"/pipelines/{pipeline['id']}/schedules"
-        schedule = body(self.root.post(schedules, json=hourly), 201)
-        self.values[caller]["schedule_id"] = schedule["id"]
         for place in (path, f"{path}/environments/{environment['id']}"):
             body(self.root.put(f"{place}/variables/A", json={"value": "a"}))
-            "work_name": "tools.check",
-            "queue": "low_priority",
             body(self.root.put(f"{place}/secrets/B", json={"value": "hunter2"}))
         for kind, text in (("inventories", "all:\n"), ("playbooks", "- hosts: all\n")):
             file = {"name": "site", "content": text}
             body(self.root.post(f"{path}/ansible/{kind}", json=file), 201)
+        fields = {"name": "forge", "content": {"kind": "token", "token": "t0ken"}}
+        credential = body(self.root.post(f"{path}/credentials", json=fields), 201)
+        self.values[caller]["credential_id"] = credential["id"]
+        address = "https://git.example.com/ansflow/demo.git"
+        wanted = {"name": "demo", "forge": "generic", "clone_url": address}
+        repository = body(self.root.post(f"{path}/repositories", json=wanted), 201)
+        self.values[caller]["repository_id"] = repository["id"]
+        self.values[caller]["delivery_id"] = self._ping(repository)
         self.values[caller] |= values | {"kind": "inventories", "file_name": "site"}
-            "work_name": "tools.check",
         if own is not self.root:
             own.close()

@@ -29,12 +29,13 @@ from app.projects.rights import (
 from tests.ansible.rows import add_inventory
 from tests.approvals.rows import add_approval
 from tests.artifacts.rows import add_test, keep_something
-from tests.credentials.rows import add_environment, add_values
+from tests.credentials.rows import add_credential, add_environment, add_values
 from tests.fixtures.factories import Factory, SignIn
 from tests.logs.conftest import LogFactory
 from tests.notifications.rows import add_rule
-
+from tests.triggers.repository_rows import add_delivery, add_repository
 from tests.triggers.rows import add_schedule, schedule_of
+
 CALLERS = (
     "anonymous",
     "stranger",
@@ -193,20 +194,24 @@ class Content:
         environment = await add_environment(self.logs.database, project.id)
         await add_values(self.logs.database, environment)
         await add_inventory(self.logs.database, project.id)
+        repository = await add_repository(self.logs.database, project.id)
         channel_id, rule_id = await add_rule(self.logs.database, project.id)
         self.values = {
+            "repository_id": repository.id,
+            "delivery_id": (await add_delivery(self.logs.database, repository)).id,
             "kind": "inventories",
             "file_name": "site",
             "environment_id": environment.id,
+            "credential_id": (await add_credential(self.logs.database, project.id)).id,
             "variable_name": "REGION",
             "secret_name": "TOKEN",
             "artifact_id": artifact_id,
             "cache_id": cache_id,
-            "test": (await add_test(self.logs.database, execution, job)).hex(),
-            "project": project.slug,
             "schedule_id": await add_schedule(
                 self.logs.database, schedule_of(execution, self.users["owner"])
             ),
+            "test": (await add_test(self.logs.database, execution, job)).hex(),
+            "project": project.slug,
             "team": team.slug,
             "channel_id": channel_id,
             "rule_id": rule_id,

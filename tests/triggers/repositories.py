@@ -108,5 +108,4 @@ async def deliver(
         "X-Hub-Signature-256": "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest(),
         "Content-Type": "application/json",
     }
-    path = httpx.URL(repository["webhook_url"]).path
-    return await client.post(path, content=body, headers=headers)
+    return await client.post(repository["webhook_url"], content=body, headers=headers)

@@ -1,0 +1,115 @@
+"""A push to a repository, from its webhook to the log of the execution, on both modes."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from sqlalchemy.engine import URL
+
+from tests.e2e.conftest import MODES, start_distributed, start_embedded
+from tests.e2e.system import System
+from tests.fixtures.answers import body
+from tests.fixtures.databases import created
+from tests.triggers.forge import forge_running
+from tests.triggers.repositories import GitRepository, deliver, push
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("e2e")]
+
+ALLOWED = {"ANSFLOW_SECURITY__ALLOW_PRIVATE_ADDRESSES": "true"}
+WORKFLOW = """on: push
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: echo "$GITHUB_ACTOR pushed $(cat greeting.txt) to $GITHUB_REF_NAME"
+"""
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", params=MODES)
+async def system(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[System]:
+    """A running AnsFlow that may clone from this host."""
+    folder = tmp_path_factory.mktemp(f"repositories-{request.param}")
+    if request.param == "embedded":
+        started = await start_embedded(folder, **ALLOWED)
+        yield started
+        await asyncio.to_thread(started.stop)
+    else:
+        server: URL = request.getfixturevalue("mysql_server")
+        with created(server) as url:
+            started = await start_distributed(folder, url, **ALLOWED)
+            yield started
+            await asyncio.to_thread(started.stop)
+
+
+@pytest.fixture
+def git(tmp_path: Path) -> GitRepository:
+    """A repository that the accounts of jobs may read."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.getuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o055)
+        if folder.name.startswith("pytest-of-"):
+            break
+    return GitRepository(tmp_path / "demo")
+
+
+async def executions(system: System) -> list[Any]:
+    """The executions of the project, newest first."""
+    async with system.client() as client:
+        path = f"/executions?project_id={system.project_id}"
+        found: list[Any] = body(await client.get(path))["items"]
+        return found
+
+
+async def test_a_push_is_built_and_the_forge_hears_of_it(
+    system: System, git: GitRepository
+) -> None:
+    sha = git.commit({".ansflow/build.yml": WORKFLOW, "greeting.txt": "hello"})
+    project = f"/projects/{system.project_id}"
+    with forge_running() as forge:
+        async with system.client() as client:
+            token = {"name": sha[:8], "content": {"kind": "token", "token": "t0ken"}}
+            credential = body(await client.post(f"{project}/credentials", json=token), 201)
+            fields = {
+                "name": sha[:8],
+                "forge": "github",
+                "clone_url": git.url,
+                "api_url": forge.url,
+                "credential_id": credential["id"],
+            }
+            repository = body(await client.post(f"{project}/repositories", json=fields), 201)
+            before = {each["id"] for each in await executions(system)}
+        async with httpx.AsyncClient(timeout=30) as caller:
+            first = body(await deliver(caller, repository, push(sha), delivery_id=sha), 202)
+            again = body(await deliver(caller, repository, push(sha), delivery_id=sha), 202)
+            assert first["delivery_id"] == again["delivery_id"]
+
+        deadline = time.monotonic() + 60
+        while not (new := [e for e in await executions(system) if e["id"] not in before]):
+            assert time.monotonic() < deadline, system.output()
+            await asyncio.sleep(0.1)
+        (execution,) = new
+        detail = await system.ended(execution["id"], within_s=90)
+        (job,) = detail["jobs"]
+        log = await system.log(job["steps"][-1]["id"])
+        assert (detail["status"], detail["sha"]) == ("success", sha), f"{detail}\n{log}"
+        assert "ada pushed hello to main\n" in log
+
+        def told() -> list[Any]:
+            return [call for call in forge.calls if call.path.endswith(f"/statuses/{sha}")]
+
+        while not told() or told()[-1].json["state"] != "success":
+            assert time.monotonic() < deadline + 60, forge.calls
+            await asyncio.sleep(0.1)
+        hooks = [call for call in forge.calls if call.path.endswith("/hooks")]
+        assert [call.json["config"]["url"] for call in hooks] == [
+            f"{system.url}/api/v1/hooks/{repository['id']}"
+        ]

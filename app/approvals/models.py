@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.orm import TABLE_OPTIONS, Base, Enumerated
+from app.core.orm import TABLE_OPTIONS, Base, Enumerated, Json
 
 
 class ApprovalState(StrEnum):
@@ -32,6 +32,8 @@ class ApprovalRequest(Base):
 
     `environment` is the name as the job writes it; `required` and `wait_until` are what the rules
     of the environment said when the request was last looked at, which is due at `look_after`.
+    `started_by` are the ids, as text, of the users who started the execution or this attempt of it,
+    themselves or by a project token that they made.
     """
 
     __tablename__ = "approval_requests"
@@ -50,6 +52,7 @@ class ApprovalRequest(Base):
     attempt: Mapped[int]
     environment: Mapped[str] = mapped_column(String(255))
     environment_id: Mapped[uuid.UUID | None]
+    started_by: Mapped[list[str] | None] = mapped_column(Json)
     required: Mapped[int]
     wait_until: Mapped[datetime | None]
     expires_at: Mapped[datetime]

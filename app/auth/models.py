@@ -13,7 +13,8 @@ class User(Base):
     """A person. `name_folded` makes names unique without regard to case.
 
     With `project_id` it is no person but what a project's token acts as: in that project only, in
-    the role `project_role`. No foreign key: when the project is gone, so is all that it may do.
+    the role `project_role`; `made_by` is the user who made it. No foreign keys: when the project is
+    gone, so is all that it may do.
     """
 
     __tablename__ = "users"
@@ -30,6 +31,7 @@ class User(Base):
     logged_in_at: Mapped[datetime | None]
     project_id: Mapped[uuid.UUID | None]
     project_role: Mapped[str | None] = mapped_column(String(32))
+    made_by: Mapped[uuid.UUID | None]
     tokens: Mapped[list["ApiToken"]] = relationship(
         back_populates="user", lazy="raise", passive_deletes=True
     )

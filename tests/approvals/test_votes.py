@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -145,6 +146,31 @@ class TestSelfApproval:
         request = await asked(scene, execution_id)
         assert_problem(await scene.vote("bob", request), 403, "self_approval")
 
+    async def test_nor_who_starts_it_by_a_token_of_the_project(
+        self, scene: Scene, client: httpx.AsyncClient
+    ) -> None:
+        await scene.protect(prevent_self_approval=True)
+        pipeline = await scene.make.pipeline(scene.project, source=DEPLOY)
+        bob = await scene.client("bob")
+        fields = {
+            "name": "ci",
+            "role": "developer",
+            "scopes": ["read", "write"],
+            "expires_at": (utcnow() + timedelta(days=1)).isoformat(),
+        }
+        token = body(await bob.post("/api/v1/projects/demo/tokens", json=fields), 201)["token"]
+        started = await client.post(
+            f"/api/v1/pipelines/{pipeline.id}/executions",
+            json={},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        execution_id = uuid.UUID(body(started, 202)["id"])
+        await scene.pass_gates(execution_id)
+        request = await asked(scene, execution_id)
+        assert (await scene.waiting_for("bob"))["items"] == []
+        assert_problem(await scene.vote("bob", request), 403, "self_approval")
+        assert (await scene.vote("ann", request)).json()["state"] == "approved"
+
     async def test_tokens_of_projects_never_vote(
         self, scene: Scene, client: httpx.AsyncClient
     ) -> None:
@@ -254,6 +280,24 @@ class TestRaces:
         request = await asked(scene, await scene.start())
         await remove(scene, "bob")
         assert_problem(await scene.vote("bob", request), 404, "approval_not_found")
+
+
+class TestTelling:
+    async def test_approvers_find_it_in_their_inbox_and_who_started_it_does_not(
+        self, scene: Scene
+    ) -> None:
+        await scene.protect(prevent_self_approval=True)
+        execution_id = await scene.start()
+        told = {}
+        for name in scene.people:
+            client = await scene.client(name)
+            items = body(await client.get("/api/v1/users/me/notifications"))["items"]
+            told[name] = [item["kind"] for item in items]
+        wanted = ["approval.wanted"]
+        assert told == {"ann": [], "bob": wanted, "cat": wanted, "dan": wanted, "eve": []}
+        job = (await scene.driver.jobs(execution_id))["deploy"]
+        kinds = [row.body for row in await scene.driver.messages() if row.kind == "approval.notify"]
+        assert kinds == [{"job_id": str(job.id), "attempt": 1}]
 
 
 class TestWaitingForMe:

@@ -48,6 +48,14 @@ class PeopleRepository(Repository):
         )
         return [Person(row[0], row[1], roles[row[0]]) for row in await self.session.execute(users)]
 
+    async def behind(self, user_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+        """These users, and who made those of them that are tokens of projects."""
+        if not user_ids:
+            return set()
+        statement = select(User.made_by).where(User.id.in_(user_ids), User.made_by.is_not(None))
+        makers = {one for one in (await self.session.execute(statement)).scalars() if one}
+        return {*user_ids, *makers}
+
     async def _roles(
         self, project_id: uuid.UUID, user_ids: Collection[uuid.UUID] | None
     ) -> dict[uuid.UUID, Role]:

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Select, Text, and_, case, exists, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Select, Text, case, exists, or_, select, type_coerce
 
 from app.approvals.errors import ApprovalNotFound
 from app.approvals.models import ApprovalRequest, ApprovalState, ApprovalVote
@@ -177,10 +177,8 @@ def _has_role(principal: Principal, role: Role) -> ColumnElement[bool]:
 
 
 def _is_free(principal: Principal) -> ColumnElement[bool]:
-    """Nothing keeps this person from voting: see `service.rules.has_started`."""
-    by_others = [
-        or_(column.is_(None), column != principal.user_id)
-        for column in (Execution.triggered_by, Execution.rerun_by)
-    ]
-    other = and_(*by_others, Execution.actor != principal.name)
-    return or_(Environment.prevent_self_approval.is_(False), other)
+    """Nothing keeps this person from voting: see `service.rules.Starters`."""
+    named = type_coerce(ApprovalRequest.started_by, Text).contains(f'"{principal.user_id}"')
+    by_others = or_(ApprovalRequest.started_by.is_(None), ~named)
+    others = by_others & (Execution.actor != principal.name)
+    return or_(Environment.prevent_self_approval.is_(False), others)

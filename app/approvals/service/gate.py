@@ -11,7 +11,7 @@ from app.approvals.models import ApprovalRequest, ApprovalState, Decision
 from app.approvals.repository.people import PeopleRepository
 from app.approvals.repository.requests import ApprovalRepository
 from app.approvals.service.asking import ask
-from app.approvals.service.rules import Rules
+from app.approvals.service.rules import Rules, Starters
 from app.approvals.service.wording import expired, held, refused
 from app.core.db import AsyncSession, Database
 from app.credentials.repository.environments import EnvironmentRepository
@@ -129,7 +129,8 @@ async def _approvals(
     votes = await ApprovalRepository(session).votes([request.id])
     voters = [vote.user_id for vote in votes if vote.decision is Decision.APPROVE]
     people = await PeopleRepository(session).among(request.project_id, voters)
-    return sum(rules.may_approve(person, locked.execution) for person in people.values())
+    starters = Starters.of(request, locked.execution)
+    return sum(rules.may_approve(person, starters) for person in people.values())
 
 
 def _decide(

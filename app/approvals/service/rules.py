@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from app.approvals.errors import NotAnApprover, SelfApproval
+from app.approvals.models import ApprovalRequest
 from app.approvals.repository.people import Person
 from app.credentials.models import Environment
 from app.engine.filters.globs import included
@@ -77,27 +78,37 @@ class Rules:
             return True
         return self.approver_role is not None and is_at_least(person.role, self.approver_role)
 
-    def may_approve(self, person: Person, execution: Execution) -> bool:
+    def may_approve(self, person: Person, starters: "Starters") -> bool:
         """Whether the vote of this person counts."""
-        is_barred = self.prevent_self_approval and has_started(person, execution)
+        is_barred = self.prevent_self_approval and starters.include(person)
         return self.is_approver(person) and not is_barred
 
-    def require_approver(self, person: Person | None, execution: Execution) -> None:
+    def require_approver(self, person: Person | None, starters: "Starters") -> None:
         """Refuse everybody else.
 
         Raises: NotAnApprover, SelfApproval.
         """
         if person is None or not self.is_approver(person):
             raise NotAnApprover("ask one of the approvers that its environment names")
-        if self.prevent_self_approval and has_started(person, execution):
+        if self.prevent_self_approval and starters.include(person):
             raise SelfApproval("somebody else has to vote: you have started or re-run it")
 
 
-def has_started(person: Person, execution: Execution) -> bool:
-    """Whether this person started the execution, or asked for its present attempt.
+@dataclass(frozen=True, slots=True)
+class Starters:
+    """Who started an execution, or asked for its present attempt: user ids as text.
 
-    Who pushes is only known by name: the same name counts as the same person.
+    Who pushes is only known by name: somebody of the same name counts as the same person.
     """
-    if person.id in (execution.triggered_by, execution.rerun_by):
-        return True
-    return person.name.casefold() == execution.actor.casefold()
+
+    ids: frozenset[str]
+    actor: str
+
+    @classmethod
+    def of(cls, request: ApprovalRequest, execution: Execution) -> Self:
+        """Those that a request names."""
+        return cls(frozenset(request.started_by or ()), execution.actor)
+
+    def include(self, person: Person) -> bool:
+        """Whether this person is one of them."""
+        return str(person.id) in self.ids or person.name.casefold() == self.actor.casefold()

@@ -7,7 +7,7 @@ from app.approvals.models import ApprovalRequest, ApprovalState, ApprovalVote, D
 from app.approvals.repository.people import PeopleRepository
 from app.approvals.repository.requests import ApprovalRepository
 from app.approvals.service.gate import look_at, refuse, waiting_job
-from app.approvals.service.rules import Rules
+from app.approvals.service.rules import Rules, Starters
 from app.approvals.service.wording import rejected
 from app.audit.recording import record_change
 from app.auth.principals import Principal
@@ -77,7 +77,8 @@ async def _require_approver(
     environments = EnvironmentRepository(session)
     environment = await environments.get_by_name(request.project_id, request.environment)
     people = await PeopleRepository(session).among(request.project_id, [principal.id])
-    Rules.of(environment).require_approver(people.get(principal.id), locked.execution)
+    starters = Starters.of(request, locked.execution)
+    Rules.of(environment).require_approver(people.get(principal.id), starters)
 
 
 async def _add_vote(

@@ -51,6 +51,7 @@ async def create_project_token(
         created_at=utcnow(),
         project_id=access.project.id,
         project_role=role.value,
+        made_by=access.principal.user_id,
     )
     await UserRepository(session).save(user, conflict=Conflict())
     token, secret = await issue_token(

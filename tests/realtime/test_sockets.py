@@ -12,9 +12,12 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from app.auth.models import ApiToken, User
 from app.auth.passwords import hash_password
+from app.auth.principals import SYSTEM
+from app.auth.service.users import update_user
 from app.core.clock import new_id, utcnow
 from app.events import RightsChanged, publish_after_commit
 from app.projects.models import Member, Role, Visibility
+from app.projects.service.teams import TeamAccess, take_from_team
 from app.realtime.codes import CloseCode
 from app.realtime.entry import Realtime
 from app.realtime.socket import SocketOptions
@@ -225,6 +228,43 @@ class TestTheEnd:
             await session.execute(delete(ApiToken).where(ApiToken.user_id == member.id))
             publish_after_commit(session, RightsChanged(user_ids=[member.id]))
         assert await closed(client) == CloseCode.CREDENTIAL_ENDED
+
+    @pytest.mark.parametrize("by", ["token", "session"])
+    async def test_a_user_who_is_switched_off_loses_every_socket(
+        self,
+        server: Server,
+        open_socket: Connect,
+        make: Factory,
+        member: User,
+        token: str,
+        by: str,
+    ) -> None:
+        headers = {}
+        if by == "session":
+            headers["Cookie"] = f"ansflow_session={await make.session(member)}"
+            headers["Origin"] = f"http://{server.address}"
+        client = await open_socket(
+            server, "/ws", None if by == "session" else token, headers=headers
+        )
+        await update_user(
+            server.database, by=SYSTEM, user_id=member.id, changes={"is_active": False}
+        )
+        assert await closed(client) == CloseCode.CREDENTIAL_ENDED
+
+    async def test_rights_lost_with_a_team_end_the_subscription(
+        self, server: Server, open_socket: Connect, make: Factory
+    ) -> None:
+        user, project = await make.user(), await make.project()
+        team = await make.team(None, user)
+        await make.team_role(project, team, Role.GUEST)
+        client = await open_socket(server, "/ws", await make.token(user))
+        topic = f"project:{project.id}"
+        await client.subscribe(topic)
+        await client.next("project.snapshot")
+        async with server.database.session() as session:
+            access = TeamAccess(team, SYSTEM, is_manager=True)
+            await take_from_team(session, access=access, user_name=user.name)
+        assert (await client.next("revoked"))["topic"] == topic
 
     async def test_lost_rights_end_the_subscription(
         self, server: Server, open_socket: Connect, member: User, token: str, story: Story

@@ -37,20 +37,36 @@ class Sent:
     """How many entries each success has left."""
 
 
-def execution_has_ended(trail: "Trail", values: Mapping[str, Any]) -> None:
+Prepare = Callable[[Content, Mapping[str, Any]], Any]
+
+
+def execution_has_ended(content: Content, values: Mapping[str, Any]) -> None:
     execution = uuid.UUID(values["execution_id"]).bytes
-    with sqlite3.connect(trail.path, timeout=30) as connection:
-        for table, column in (("executions", "id"), ("jobs", "execution_id")):
-            connection.execute(
-                f"UPDATE {table} SET status = 'failure' WHERE {column} = ?",  # noqa: S608
-                (execution,),
-            )
+    with sqlite3.connect(database_of(content.server), timeout=30) as connection:
+        connection.execute("UPDATE executions SET status = 'failure' WHERE id = ?", (execution,))
+        statement = "UPDATE jobs SET status = 'failure' WHERE execution_id = ?"
+        connection.execute(statement, (execution,))
 
 
-BEFORE: dict[str, Callable[["Trail", Mapping[str, Any]], None]] = {
+def without(path: str) -> Prepare:
+    return lambda content, values: content.root.delete(path.format(**values))
+
+
+def retained(path: str) -> Prepare:
+    return lambda content, values: content.root.put(path.format(**values), json={"days": 9})
+
+
+_LAUNCHERS = "/pipelines/{pipeline_id}/launchers"
+BEFORE: dict[str, Prepare] = {
     "POST /api/v1/executions/{execution_id}/rerun": execution_has_ended,
+    f"PUT /api/v1{_LAUNCHERS}/users/{{user_name}}": without(f"{_LAUNCHERS}/users/{{user_name}}"),
+    f"PUT /api/v1{_LAUNCHERS}/teams/{{team}}": without(f"{_LAUNCHERS}/teams/{{team}}"),
+    "DELETE /api/v1/projects/{project}/retention": retained("/projects/{project}/retention"),
+    "DELETE /api/v1/pipelines/{pipeline_id}/retention": retained(
+        "/pipelines/{pipeline_id}/retention"
+    ),
 }
-"""What must be done before an operation can succeed."""
+"""What must be done before an operation changes something."""
 
 Body = Callable[[Content, Mapping[str, Any]], dict[str, Any]]
 
@@ -68,6 +84,20 @@ BODIES: dict[str, Body] = {
     },
     "POST /api/v1/auth/password-links": link,
     "POST /api/v1/projects/{project}/pipelines": lambda *_: {"slug": "new", "source": SOURCE},
+    "POST /api/v1/projects/{project}/channels": lambda *_: {
+        "name": "new",
+        "kind": "webhook",
+        "url": "http://127.0.0.1:1/",
+    },
+    "PATCH /api/v1/projects/{project}/channels/{channel_id}": lambda *_: {"name": "other"},
+    "POST /api/v1/projects/{project}/notification-rules": lambda _, values: {
+        "channel_id": values["channel_id"],
+        "events": ["failed"],
+    },
+    "PATCH /api/v1/projects/{project}/notification-rules/{rule_id}": lambda *_: {
+        "events": ["fixed"]
+    },
+    "POST /api/v1/pipelines/{pipeline_id}/schedules": lambda *_: {"cron": "5 4 * * *"},
     "POST /api/v1/pipelines/{pipeline_id}/versions": lambda *_: {"source": f"# new\n{SOURCE}"},
 }
 """What no generator would guess."""
@@ -77,25 +107,27 @@ BY_OWNER = {"POST /api/v1/auth/login", "POST /api/v1/auth/password"}
 
 ELSEWHERE: dict[str, str] = {
     "POST /api/v1/restore": "tests/administration; it would replace what this test looks at",
+    "POST /api/v1/workers/{worker_id}/drain": "tests/administration/test_draining.py",
+    "POST /api/v1/workers/{worker_id}/resume": "tests/administration/test_draining.py",
+    "POST /api/v1/periodic-work/{work_name}/run": "tests/administration/test_periodic.py",
+    "POST /api/v1/queues/{queue}/dead-letters/purge": "tests/administration/test_queues.py",
+    "POST /api/v1/queues/{queue}/dead-letters/requeue": "tests/administration/test_queues.py",
+    "POST /api/v1/auth/oidc/{provider}/link": "tests/auth; it needs a provider, and only begins",
+    "POST /api/v1/hooks/{repository_id}": "forges call it, not people; its deliveries are a list",
 }
 """Operations that this test cannot send, each with the test that looks for their entry."""
 
 
-@dataclass
-class Trail:
-    """The entries of a server, as its database has them."""
+def database_of(server: Server) -> str:
+    """The file of its database."""
+    return server.database_url.removeprefix("sqlite+aiosqlite:///")
 
-    server: Server
 
-    @property
-    def path(self) -> str:
-        return self.server.database_url.removeprefix("sqlite+aiosqlite:///")
-
-    def count(self, request_id: str) -> int:
-        """How many entries a request has left."""
-        statement = "SELECT count(*) FROM audit_entries WHERE request_id = ?"
-        with sqlite3.connect(self.path, timeout=30) as connection:
-            return int(connection.execute(statement, (request_id,)).fetchone()[0])
+def count_entries(server: Server, request_id: str) -> int:
+    """How many entries a request has left."""
+    statement = "SELECT count(*) FROM audit_entries WHERE request_id = ?"
+    with sqlite3.connect(database_of(server), timeout=30) as connection:
+        return int(connection.execute(statement, (request_id,)).fetchone()[0])
 
 
 @pytest.mark.timeout(600)
@@ -107,16 +139,16 @@ def test_every_change_leaves_one_entry(server: Server, content: Content) -> None
         for operation in operations
         if operation.method not in SAFE and operation.label not in ELSEWHERE
     ]
-    trail = Trail(server)
-    sent = [send(content, trail, operation) for operation in sorted(writing, key=is_deletion)]
+    sent = [walk(content, operation) for operation in sorted(writing, key=is_deletion)]
     wrong = {
         each.label: each.entries
         for each in sent
         if any(count != (each.label not in SILENT) for count in each.entries)
     }
-    assert not wrong, "call record_change once in each of them, or give a reason in SILENT"
     failed = {each.label: each.statuses for each in sent if not each.entries}
-    assert not failed, "no request succeeded: add a body to BODIES, or something to BEFORE"
+    # The first: call record_change once in each of them, or give a reason in SILENT. The second:
+    # no request succeeded: add a body to BODIES, or something to BEFORE.
+    assert (wrong, failed) == ({}, {})
     assert set(SILENT) <= {each.label for each in sent}
 
 
@@ -124,15 +156,23 @@ def is_deletion(operation: Any) -> bool:
     return bool(operation.method == "delete")
 
 
-def send(content: Content, trail: Trail, operation: Any) -> Sent:
-    """Send an operation until it succeeds, to what exists."""
-    label = operation.label
-    caller = "owner" if label in BY_OWNER else "administrator"
-    content.renew(caller)
-    values = content.values[caller]
+def walk(content: Content, operation: Any) -> Sent:
+    """Send an operation until it succeeds; with new things when it does not with the old ones."""
+    caller = "owner" if operation.label in BY_OWNER else "administrator"
+    sent = Sent(operation.label)
+    if is_deletion(operation) or operation.label in BEFORE:
+        content.renew(caller)
+    send(content, caller, operation, sent)
+    if not sent.entries:
+        content.renew(caller)
+        send(content, caller, operation, sent)
+    return sent
+
+
+def send(content: Content, caller: str, operation: Any, sent: Sent) -> None:
+    values, label = content.values[caller], operation.label
     if label in BEFORE:
-        BEFORE[label](trail, values)
-    sent = Sent(label)
+        BEFORE[label](content, values)
 
     def tried(case: schemathesis.Case[Any]) -> None:
         if sent.entries:
@@ -152,14 +192,13 @@ def send(content: Content, trail: Trail, operation: Any) -> Sent:
             answer = case.call(session=session, headers=headers, timeout=30)
         sent.statuses.append(answer.status_code)
         if 200 <= answer.status_code < 300:
-            sent.entries.append(trail.count(request_id))
+            sent.entries.append(count_entries(content.server, request_id))
 
     quick = settings(
-        max_examples=10,
+        max_examples=6,
         phases=(Phase.explicit, Phase.generate),
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )
     seed(1)(quick(given(case=operation.as_strategy())(tried)))()
-    return sent

@@ -1,17 +1,14 @@
 """`notify`: a message into a chat, to a webhook or by e-mail."""
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 import httpx
 
+from app.notifications.sending import signing
 from workers.actions.base import ActionCall, ActionFailed
 from workers.actions.http import RETRY_AFTER_S, Wanted, send
 from workers.actions.mail import send_mail
@@ -62,24 +59,16 @@ async def _post(call: ActionCall, channel: str, url: str, payload: Payload) -> N
 
 def _signed(channel: str, url: str, payload: Payload, secret: str) -> Wanted:
     """The request, with the signature that the chat wants when a secret was set there."""
-    now_s = int(time.time())
     if secret and channel == "dingtalk":
-        stamp = str(now_s * 1000)
-        sign = _hmac(secret.encode(), f"{stamp}\n{secret}".encode())
-        mark = "&" if "?" in url else "?"
-        url += mark + urlencode({"timestamp": stamp, "sign": base64.b64encode(sign).decode()})
+        url += ("&" if "?" in url else "?") + signing.dingtalk(secret, int(time.time() * 1000))
     elif secret and channel == "feishu":
-        sign = _hmac(f"{now_s}\n{secret}".encode(), b"")
-        payload = {"timestamp": str(now_s), "sign": base64.b64encode(sign).decode(), **payload}
+        at_s = int(time.time())
+        payload = {"timestamp": str(at_s), "sign": signing.feishu(secret, at_s), **payload}
     content = json.dumps(payload, ensure_ascii=False).encode()
     headers = httpx.Headers({"Content-Type": "application/json"})
     if secret and channel == "webhook":
-        headers["X-AnsFlow-Signature-256"] = "sha256=" + _hmac(secret.encode(), content).hex()
+        headers["X-AnsFlow-Signature-256"] = signing.signature(secret, content)
     return Wanted("POST", url, headers, content, TIMEOUT_S)
-
-
-def _hmac(key: bytes, text: bytes) -> bytes:
-    return hmac.new(key, text, hashlib.sha256).digest()
 
 
 def _refusal(channel: str, status: int, body: str) -> str | None:

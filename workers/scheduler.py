@@ -21,8 +21,8 @@ from workers.connections import open_redis_bus, rabbit_publisher, rabbit_url
 from workers.metrics import exposed
 from workers.parts import open_database
 from workers.runtime import end_tasks, keep
-
 from workers.timetable import Timetable
+
 log = logger(__name__)
 
 
@@ -56,7 +56,6 @@ class Scheduler:
         """
         lost_limit = self._settings.worker.max_worker_lost
         await gates.admit_stuck(self._database, max_worker_lost=lost_limit)
-        await sweeping.look_again(self._database, max_worker_lost=lost_limit)
         written = await sweeps.requeue_forgotten(
             self._database,
             has_ready_message=self._has_ready_message,
@@ -67,6 +66,7 @@ class Scheduler:
         taken = 0
         if time.monotonic() >= self._judges_from:
             taken = await sweeps.take_lost_claims(self._database, max_worker_lost=lost_limit)
+        await sweeping.look_again(self._database, max_worker_lost=lost_limit)
         if written or taken:
             log.info("swept", messages_written=written, claims_taken=taken)
 

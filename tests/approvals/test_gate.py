@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 
@@ -13,7 +14,9 @@ from app.executions.models import Job
 from app.executions.service.rerun import rerun_execution
 from app.jobs.catalog import PassGate
 from app.projects.models import Role
+from app.settings import Settings
 from tests.approvals.conftest import DEPLOY, Scene
+from workers.scheduler import Scheduler
 
 GROUPED = DEPLOY.replace("environment:", "concurrency: prod\n    environment:")
 RETRIED = DEPLOY.replace("environment:", "retry: {max-attempts: 2}\n    environment:")
@@ -199,18 +202,21 @@ class TestTime:
 
 
 class TestLostMessages:
-    async def test_the_sweep_asks_for_who_was_forgotten(self, scene: Scene) -> None:
+    async def test_the_scheduler_asks_for_who_was_forgotten(
+        self, scene: Scene, settings: Settings
+    ) -> None:
+        scheduler = Scheduler(settings, scene.database, depths=cast(Any, None))
         await scene.protect()
         pipeline = await scene.make.pipeline(scene.project, source=DEPLOY)
         execution_id = await scene.driver.start(pipeline.id)
         assert await scene.approvals(execution_id) == []
-        await sweeping.look_again(scene.database, max_worker_lost=2)
+        await scheduler.sweep()
         assert await scene.approvals(execution_id) == [], "it has only just begun to wait"
         async with scene.database.session() as session:
             job = await session.get_one(Job, (await scene.driver.jobs(execution_id))["deploy"].id)
             assert job.queued_at is not None
             job.queued_at -= timedelta(minutes=2)
-        await sweeping.look_again(scene.database, max_worker_lost=2)
+        await scheduler.sweep()
         assert len(await scene.approvals(execution_id)) == 1
 
     async def test_a_repeated_message_asks_once(self, scene: Scene) -> None:

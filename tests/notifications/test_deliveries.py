@@ -17,7 +17,7 @@ from app.core.sealing import MasterKeys, seal_into
 from app.engine.states import JobStatus, StepStatus
 from app.executions.models import Execution, Job, Step
 from app.executions.service.rerun import rerun_execution
-from app.jobs.catalog import DeliverNotification, NotifyEnded
+from app.jobs.catalog import DeliverNotification, NotifyApproval, NotifyEnded
 from app.logs.models import LogChunk
 from app.models import (
     NotificationChannel,
@@ -33,6 +33,7 @@ from app.notifications.service import delivering
 from app.notifications.service.delivering import deliver
 from app.notifications.service.planning import plan_approval, plan_ended, plan_long_running
 from app.projects.models import Role
+from tests.credentials.rows import add_environment
 from tests.executions.driver import Driver
 from tests.fixtures.answers import body
 from tests.fixtures.application import Queries
@@ -298,6 +299,21 @@ class TestPlanning:
             await plan_approval(database, job_id=job.id, attempt=1)
         (found,) = await post.deliveries(execution_id)
         assert (str(found.event), found.subject_id) == ("approval_wanted", job.id)
+
+
+async def test_a_job_that_begins_to_wait_for_approval_leaves_the_message(
+    driver: Driver, make: Factory, project: Project, post: Post, database: Database
+) -> None:
+    await post.rule("approval_wanted")
+    await add_environment(database, project.id, "production", required_approvals=1)
+    source = SOURCE.replace("    steps:", "    environment: production\n    steps:")
+    execution_id = await driver.start((await make.pipeline(project, source=source)).id)
+    await driver.deliver()
+    (row,) = [row for row in await driver.messages() if row.kind == NotifyApproval.wire]
+    message = NotifyApproval.from_body(row.body)
+    await plan_approval(database, job_id=message.job_id, attempt=message.attempt)
+    (found,) = await post.deliveries(execution_id)
+    assert (await post.send(found)).state is DeliveryState.SENT
 
 
 async def log(database: Database, driver: Driver, execution_id: uuid.UUID, *lines: str) -> None:

@@ -93,6 +93,39 @@ class TestWaiting:
         await scene.driver.deliver()
         assert await scene.job(first) == ("queued", None)
 
+    async def test_a_newcomer_cancels_the_holder_only_once_it_is_approved(
+        self, scene: Scene
+    ) -> None:
+        await scene.protect()
+        replacing = "concurrency: {group: prod, cancel-in-progress: true}\n    environment:"
+        pipeline = await scene.make.pipeline(
+            scene.project, source=DEPLOY.replace("environment:", replacing)
+        )
+        first, second = [await scene.driver.start(pipeline.id) for _ in range(2)]
+        await scene.driver.deliver()
+        (asked,) = await scene.approvals(first)
+        await scene.vote("bob", asked["id"])
+        assert (await scene.job(first))[0] == "queued"
+        (asked,) = await scene.approvals(second)
+        await scene.vote("bob", asked["id"])
+        await scene.driver.deliver()
+        assert (await scene.job(first))[0] == "cancelled"
+        await scene.driver.deliver()
+        assert (await scene.job(second))[0] == "queued"
+
+    async def test_an_execution_that_is_admitted_later_asks_then(self, scene: Scene) -> None:
+        await scene.protect()
+        source = DEPLOY.replace("jobs:", "concurrency: all\njobs:")
+        pipeline = await scene.make.pipeline(scene.project, source=source)
+        first, second = [await scene.driver.start(pipeline.id) for _ in range(2)]
+        await scene.driver.deliver()
+        assert len(await scene.approvals(first)) == 1
+        assert await scene.approvals(second) == []
+        await scene.driver.cancel(first)
+        await scene.driver.deliver()
+        assert (await scene.job(second))[0] == "waiting"
+        assert [one["state"] for one in await scene.approvals(second)] == ["open"]
+
 
 class TestBranches:
     @pytest.mark.parametrize("ref", ["refs/heads/main", "refs/tags/v1"])

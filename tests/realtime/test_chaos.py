@@ -31,6 +31,8 @@ from tests.realtime.rows import Story, tell
 
 SECONDS = float(os.environ.get("ANSFLOW_TEST_CHAOS_SECONDS", "6"))
 EXECUTIONS = int(os.environ.get("ANSFLOW_TEST_CHAOS_EXECUTIONS", "4"))
+WRITERS = 5
+"""So many write at once: no more than the pool has connections."""
 CLIENTS = int(os.environ.get("ANSFLOW_TEST_CHAOS_CLIENTS", "16"))
 
 
@@ -158,7 +160,8 @@ async def test_every_client_ends_with_what_the_database_holds(
         )
     ]
     try:
-        await asyncio.gather(*(move(tale, rng, end) for tale in tales))
+        writers = asyncio.Semaphore(WRITERS)
+        await asyncio.gather(*(move(tale, rng, end, writers) for tale in tales))
         for number, watcher in enumerate(watchers):
             tale = tales[number % EXECUTIONS]
             wanted = expected(tale, is_log=not number // EXECUTIONS % 2)
@@ -178,11 +181,13 @@ def expected(tale: Story, *, is_log: bool) -> list[tuple[str, int]]:
     return [("", seq) for seq in range(1, tale.seq + 1)]
 
 
-async def move(tale: Story, rng: random.Random, until_s: float) -> None:
+async def move(tale: Story, rng: random.Random, until_s: float, writers: asyncio.Semaphore) -> None:
     while time.monotonic() < until_s:
-        await tale.change(times=rng.randint(1, 3))
-        await tale.write(*(f"line {tale.lines + n}" for n in range(1, rng.randint(2, 6))))
-        await asyncio.sleep(rng.uniform(0.0, 0.05))
+        async with writers:
+            await tale.change(times=rng.randint(1, 3))
+            await tale.write(*(f"line {tale.lines + n}" for n in range(1, rng.randint(2, 6))))
+        # Everything shares one loop: more executions each do less.
+        await asyncio.sleep(rng.uniform(0.0, EXECUTIONS * 0.0125))
 
 
 async def restart_redis(server: RedisServer, rng: random.Random, until_s: float) -> None:

@@ -84,7 +84,7 @@ def _merge_request(payload: Mapping[str, Any]) -> Happening | Ignored:
     base_ref = full_ref(text(request, "target_branch"))
     if type(number) is not int or sha is None or base_ref is None:
         return Ignored("the merge request does not name its commits")
-    action = text(request, "action") or ""
+    action, source = text(request, "action") or "", at(request, "source_project_id")
     if action == "update":
         # Only a push changes `oldrev`; else it is the title, a label, ….
         action = "synchronize" if text(request, "oldrev") else "edited"
@@ -111,7 +111,7 @@ def _merge_request(payload: Mapping[str, Any]) -> Happening | Ignored:
         action=_ACTIONS.get(action, action) or None,
         actor=common["sender"]["login"],
         base_ref=base_ref,
-        is_fork=at(request, "source_project_id") != at(request, "target_project_id"),
+        is_fork=source is None or source != at(request, "target_project_id"),
     )
 
 

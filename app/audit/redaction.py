@@ -43,8 +43,8 @@ def _kept(fields: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _named(name: str, value: Any) -> Any:
-    # That there is none, or whether there is one, is no secret.
-    if value is None or isinstance(value, bool):
+    # That there is none, or whether there is one, is no secret; nor is a number of days.
+    if value is None or isinstance(value, bool | int | float):
         return value
     if _SECRET.search(name) and not _NO_SECRET.search(name):
         return REDACTED

@@ -77,7 +77,7 @@ class TestDifferences:
         }
 
     def test_whether_there_is_a_secret_is_none(self) -> None:
-        fields = {"password": None, "has_password": True, "token_id": "7"}
+        fields = {"password": None, "has_password": True, "token_id": "7", "token_days": 30}
         assert differences(None, fields) == (None, fields)
 
     def test_values_become_json(self) -> None:

@@ -105,13 +105,14 @@ class CancelExecution(Message):
 
 @dataclass(frozen=True, slots=True)
 class SyncPipelines(Message):
-    """A webhook delivery was recorded: read the pipeline files, start what it matches."""
+    """A webhook delivery was recorded: read the pipeline files, start what it matches.
+    Each redelivery is another attempt."""
 
     wire = "pipeline.sync"
     priority = "high"
 
     delivery_id: uuid.UUID
-    run: int
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)

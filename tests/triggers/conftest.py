@@ -46,7 +46,7 @@ class Place:
         """What the worker does about a delivery."""
         async with self.database.read() as session:
             delivery = await session.get_one(Delivery, uuid.UUID(delivery_id))
-        message = SyncPipelines(delivery_id=delivery.id, run=delivery.runs)
+        message = SyncPipelines(delivery_id=delivery.id, attempt=delivery.runs)
         await sync(self.database, self.keys, message, around=AROUND)
 
     async def delivery(self, repository: Any, delivery_id: str) -> Any:

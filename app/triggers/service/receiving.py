@@ -112,7 +112,7 @@ async def _keep(database: Database, delivery: Delivery) -> Delivery:
         async with database.session() as session:
             await DeliveryRepository(session).save(delivery, conflict=_Known())
             if wanted:
-                await enqueue(session, SyncPipelines(delivery_id=delivery.id, run=1))
+                await enqueue(session, SyncPipelines(delivery_id=delivery.id, attempt=1))
     except _Known:
         async with database.read() as session:
             known = await DeliveryRepository(session).get_by_external_id(repository_id, external_id)
@@ -138,7 +138,7 @@ async def redeliver(
         delivery.status, delivery.reason = DeliveryStatus.IGNORED, happening.reason[:2000]
     else:
         delivery.status, delivery.reason = DeliveryStatus.QUEUED, ""
-        await enqueue(session, SyncPipelines(delivery_id=delivery.id, run=delivery.runs))
+        await enqueue(session, SyncPipelines(delivery_id=delivery.id, attempt=delivery.runs))
     await record_change(
         session,
         access.principal,

@@ -64,7 +64,7 @@ async def sync(
         return
     started = 0
     for verdict in found:
-        order = Order(work.repository, work.delivery, message.run, known, verdict)
+        order = Order(work.repository, work.delivery, message.attempt, known, verdict)
         started += await start_file(database, order, server_url=around.server_url)
     reason = f"started {started} of {len(found)} pipeline files"
     await _finish(database, message, DeliveryStatus.DONE, reason, sha=known.sha)
@@ -75,7 +75,7 @@ async def _work(
 ) -> _Work | None:
     async with database.read() as session:
         delivery = await DeliveryRepository(session).get(message.delivery_id)
-        if delivery is None or delivery.runs != message.run or delivery.status not in _OPEN:
+        if delivery is None or delivery.runs != message.attempt or delivery.status not in _OPEN:
             return None
         repository = await RepositoryRepository(session).get(delivery.repository_id)
         if repository is None:
@@ -120,7 +120,7 @@ async def _finish(
     async def write(session: AsyncSession) -> None:
         deliveries = DeliveryRepository(session)
         await deliveries.finish(
-            message.delivery_id, run=message.run, status=status, reason=reason[:2000], sha=sha
+            message.delivery_id, run=message.attempt, status=status, reason=reason[:2000], sha=sha
         )
 
     await database.transact(write)

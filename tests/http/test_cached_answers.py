@@ -6,6 +6,7 @@ everything anew.
 """
 
 import asyncio
+import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
@@ -23,18 +24,18 @@ from schemathesis.core.errors import SerializationNotPossible
 from sqlalchemy import select
 
 from app.auth.cookies import COOKIE, CSRF_HEADER
-from app.auth.dependencies import full_user, public
+from app.auth.dependencies import public
 from app.auth.models import User
 from app.auth.passwords import hash_password
 from app.core.cache.hits import KEPT_S
-from app.core.clock import new_id
+from app.core.clock import new_id, utcnow
 from app.core.db import Database
 from app.core.redis import Namespace
 from app.engine.states import ExecutionStatus
 from app.jobs.tags import EXECUTIONS, PIPELINES, executions_of
 from app.main import create_app
 from app.models import ApiToken, Execution, LoginSession, Pipeline
-from app.projects.models import Role, Visibility
+from app.projects.models import Launcher, Role, Team, Visibility
 from app.settings import Settings
 from tests.fixtures.application import Started
 from tests.fixtures.factories import Factory
@@ -56,6 +57,7 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "PATCH /users/{user_id}": {"is_active": False},
     "POST /projects": {"slug": "newcomer"},
     "PATCH /projects/{project}": {"visibility": "public"},
+    "PUT /teams/{team}/members/{user_name}": {"is_manager": False},
     "PUT /projects/{project}/members/{user_name}": {"role": "guest"},
     "POST /pipelines/inspect": {"source": SOURCE},
     "POST /projects/{project}/pipelines": {"slug": "another", "source": SOURCE},
@@ -69,8 +71,12 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
 
 ENDED = {"POST /executions/{execution_id}/rerun", "DELETE /executions/{execution_id}"}
 """What is done with an execution that has ended."""
-MEMBERS = {"DELETE /projects/{project}/members/{user_name}"}
-"""What is done to somebody who is a member already."""
+DONE_TO = {
+    "DELETE /projects/{project}/members/{user_name}": "guest",
+    "DELETE /teams/{team}/members/{user_name}": "by-team",
+    "DELETE /pipelines/{pipeline_id}/launchers/users/{user_name}": "target",
+}
+"""To whom something is done who has it already; other routes do it to a stranger."""
 BY_COOKIE = {"POST /auth/logout", "POST /auth/password"}
 
 SAMPLED = {"/system/metrics"}
@@ -146,8 +152,9 @@ class Stage:
         content = Content(
             self.make, LogFactory(self.database, self.make), self.users, Visibility.PRIVATE
         )
-        async with httpx.AsyncClient() as nobody:
-            await content.renew(nobody)
+        async with httpx.AsyncClient() as script:
+            await content.renew(script)
+            self.script = dict(script.headers)
         self.values: dict[str, Any] = dict(content.values)
         async with self.database.session() as session:
             execution = await session.get_one(Execution, self.values["execution_id"])
@@ -156,19 +163,32 @@ class Stage:
             pipeline.last_number = execution.number
             if str(route) in ENDED:
                 execution.status = ExecutionStatus.FAILURE
-        await self._sign_in(with_spare="/auth/" in route.path)
-        who = "guest" if str(route) in MEMBERS else "stranger"
-        self.values["user_name"] = self.users[who].name
+            project_id, pipeline_id = pipeline.project_id, pipeline.id
+            session.add(_launcher(pipeline_id, user_id=self.users["target"].id))
+            team = await session.scalar(select(Team).where(Team.slug == self.values["team"]))
+            assert team is not None
+            session.add(_launcher(pipeline_id, team_id=team.id))
+            self.values["project_token_id"] = await session.scalar(
+                select(ApiToken.id).join(User).where(User.project_id == project_id)
+            )
+        await self._sign_in(
+            with_spare="/auth/" in route.path,
+            with_others=any(part in route.path for part in ("team", "launcher", "tokens")),
+        )
+        self.values["user_name"] = self.users[DONE_TO.get(str(route), "stranger")].name
         self.values["user_id"] = self.users["guest"].id
 
-    async def _sign_in(self, *, with_spare: bool) -> None:
-        everybody = ("administrator", "owner", "guest", "stranger")
+    async def _sign_in(self, *, with_spare: bool, with_others: bool) -> None:
+        everybody = ["administrator", "owner", "guest", "stranger"]
+        everybody += ["by-team", "target"] if with_others else []
         tokens = {name: await self.make.token(self.users[name]) for name in everybody}
         self.bearer = {name: {"Authorization": f"Bearer {token}"} for name, token in tokens.items()}
         secret = await self.make.session(self.users["owner"])
         self.cookie = {"Cookie": f"{COOKIE}={secret}", CSRF_HEADER: "1"}
         spare = await self.make.token(self.users["owner"])
         readers: dict[str, Mapping[str, str]] = {**self.bearer, "nobody": {}}
+        if with_others:
+            readers["by-token"] = self.script
         if with_spare:
             readers["cookie"] = self.cookie
             readers["spare"] = {"Authorization": f"Bearer {spare}"}
@@ -218,7 +238,7 @@ class Stage:
             return self.cookie
         if public in route.calls:
             return {}
-        own = full_user in route.calls or route.path.startswith(("/auth/", "/users/me"))
+        own = route.path.startswith(("/auth/", "/users/me"))
         return self.bearer["owner" if own else "administrator"]
 
     def looks(self) -> Iterator[tuple[str, str]]:
@@ -269,6 +289,10 @@ class Stage:
             for (name, path), expected in truth.items()
             if await self.there.read(name, path) != expected
         }
+
+
+def _launcher(pipeline_id: uuid.UUID, **who: uuid.UUID) -> Launcher:
+    return Launcher(id=new_id(), pipeline_id=pipeline_id, created_at=utcnow(), **who)
 
 
 def _newest(model: type[ApiToken] | type[LoginSession], user_id: Any) -> Any:

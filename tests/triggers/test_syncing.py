@@ -1,9 +1,13 @@
 """From a delivery to executions: what is read, stored and started."""
 
+import uuid
 from typing import Any
 
 import pytest
 
+from app.executions import following
+from app.jobs.catalog import FollowRun
+from app.jobs.outbox import Queued
 from app.triggers.service.git import GitFailed
 from tests.fixtures.answers import body
 from tests.triggers.conftest import Place
@@ -187,6 +191,22 @@ class TestInvalidFile:
         (execution,) = await place.executions()
         assert execution["status"] == "failure"
         assert execution["reason"].startswith("invalid_definition: ")
+
+    async def test_who_waits_for_its_end_is_told(
+        self, place: Place, git: GitRepository, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        told: list[Any] = []
+
+        async def keep(_: object, queued: list[Queued]) -> None:
+            told.extend(each.message for each in queued)
+
+        path = f"/api/v1/projects/{place.project.id}/pipelines"
+        waits = "on:\n  workflow_run:\n    workflows: [build]\nsteps:\n  - run: echo x\n"
+        body(await place.owner.post(path, json={"slug": "waits", "source": waits}), 201)
+        monkeypatch.setattr(following, "enqueue_all", keep)
+        await handled(place, await place.repository(git.url), push(git.commit({FILE: INVALID})))
+        (execution,) = await place.executions()
+        assert told == [FollowRun(execution_id=uuid.UUID(execution["id"]), attempt=1)]
 
     async def test_it_does_not_replace_the_current_version(
         self, place: Place, git: GitRepository

@@ -4,6 +4,7 @@ from app.core.db import AsyncSession
 from app.engine.states import ExecutionStatus
 from app.events import ExecutionChanged
 from app.executions.errors import ExecutionNotFound
+from app.executions.following import tell_followers
 from app.executions.history import record
 from app.executions.repository.starting import StartRepository
 from app.executions.service.start import COLUMNS
@@ -46,4 +47,5 @@ async def start_invalid(
         reason=reason,
     )
     await record(session, execution, [changed], causes=["InvalidDefinition"])
+    await tell_followers(session, execution)
     return Started(execution.id, execution.number, is_new=True)

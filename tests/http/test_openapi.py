@@ -14,16 +14,23 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
+from app.auth.dependencies import administrator
 from tests.http.content import CALLERS, PASSWORD, Content, Server
+from tests.http.test_rights import ALL
 
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
 EXAMPLES = {"nobody": 2, "guest": 2, "owner": 4, "administrator": 3}
+ADMINISTRATION = {
+    f"{route.method} /api/v1{route.path}" for route in ALL if administrator in route.calls
+}
+"""What no owner of a project may do."""
 KNOWN = {
     "POST /api/v1/auth/login": {"name": "", "password": PASSWORD},
     "POST /api/v1/auth/password": {"current_password": PASSWORD, "new_password": PASSWORD},
 }
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("caller", CALLERS)
 def test_the_api_keeps_its_description(server: Server, content: Content, caller: str) -> None:
     schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
@@ -42,8 +49,8 @@ def test_the_api_keeps_its_description(server: Server, content: Content, caller:
                 succeeded.add(operation.label)
     assert not wrong, "\n\n".join(wrong)
     if caller == "owner":
-        failed = sorted({operation.label for operation in operations} - succeeded)
-        assert len(succeeded) >= 0.8 * len(operations), failed
+        own = {operation.label for operation in operations} - ADMINISTRATION
+        assert len(succeeded & own) >= 0.8 * len(own), sorted(own - succeeded)
 
 
 @dataclass
@@ -67,7 +74,9 @@ class Run:
             self.succeeded = self.succeeded or 200 <= response.status_code < 300
             if str(response.status_code) not in documented:
                 wrong.append(f"{self.operation.label}: {response.status_code} undocumented")
-            case.validate_response(response, checks=CHECKS)
+            # No worker runs in this server, so it has no queues: what looks at them says so.
+            has_no_queues = response.status_code == 503 and "/queues" in self.operation.label
+            case.validate_response(response, checks=CHECKS[has_no_queues:])
 
         phases = (Phase.explicit, Phase.generate)
         quick = settings(

@@ -52,6 +52,9 @@ class WorkerParts:
     background: tuple[Work, ...] = ()
     consume: Callable[[str], None] | None = None
     """Has one more queue consumed; set once the consumers run."""
+    set_paused: Callable[[bool], None] | None = None
+    """Has nothing new taken, or all again; set with `consume`. Blocks."""
+    is_paused: bool = False
     wants_tools: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when an administrator, or the clock, wants to know which tools are here."""
 
@@ -90,7 +93,12 @@ class WorkerParts:
             await asyncio.sleep(self.settings.worker.renew_s)
 
     async def _hear_wishes(self) -> None:
-        wishes = await mark_seen(self.database, self.description.id, draining=False)
+        wishes = await mark_seen(self.database, self.description.id, draining=self.is_paused)
+        if wishes.drain != self.is_paused and self.set_paused is not None:
+            await asyncio.to_thread(self.set_paused, wishes.drain)
+            self.is_paused = wishes.drain
+            log.info("worker_draining" if self.is_paused else "worker_resumed")
+            await mark_seen(self.database, self.description.id, draining=self.is_paused)
         if wishes.tools:
             self.wants_tools.set()
 

@@ -10,8 +10,8 @@ from typing import Any
 from dramatiq.broker import Broker
 from dramatiq.worker import ConsumerThread, Worker, WorkerThread
 
-from app.jobs.queues import base_of
-from workers.broker import LocalConsumer, RabbitConsumer
+from app.jobs.queues import CONTROL, base_of
+from workers.broker import LocalBroker, LocalConsumer, RabbitConsumer
 
 _WAIT_MS = 1000
 """How long a thread waits before it looks around; messages and the end wake it at once."""
@@ -39,14 +39,15 @@ class Pool:
     threads: int
     waiting: PriorityQueue[Any] = field(default_factory=PriorityQueue)
 
-    def empty(self) -> None:
-        """Drop what no thread has begun."""
+    def empty(self) -> list[Any]:
+        """Take away what no thread has begun, and return it."""
+        taken = []
         try:
             while True:
-                self.waiting.get_nowait()
+                taken.append(self.waiting.get_nowait())
                 self.waiting.task_done()
         except Empty:
-            return
+            return taken
 
 
 class PooledWorker(Worker):
@@ -61,6 +62,7 @@ class PooledWorker(Worker):
         self.pools = {queue: Pool(count) for queue, count in threads.items()}
         self._prefix = prefix
         self._accepts = True
+        self._is_paused = False
 
     def consume(self, queue: str) -> None:
         """Consume this queue (without prefix) too; its priority must be one of ours."""
@@ -78,21 +80,55 @@ class PooledWorker(Worker):
         without a message, and passes nobody. Parameters: `running` jobs occupy threads.
         """
         pool = self.pools.get(base_of(queue))
-        if pool is None or not self._accepts or queue not in self.consumed:
+        if pool is None or not self._takes(queue) or queue not in self.consumed:
             return False
         return running < pool.threads and pool.waiting.empty()
 
     def close_consumers(self, *, timeout_s: float = 10.0) -> None:
         """Take no more messages; RabbitMQ gives those that no thread has begun to others."""
         self._accepts = False
-        consumers = list(self.consumers.values())
+        self._close(list(self.consumers.values()), timeout_s)
+        for pool in self.pools.values():
+            pool.empty()
+
+    def set_paused(self, paused: bool, *, timeout_s: float = 10.0) -> None:
+        """Take no more messages but short ones (`control`), or take all again; blocks a while.
+
+        What threads have begun goes on. Its answers may be lost, so that others get the same
+        message again: they find that it was taken.
+        """
+        self._is_paused = paused
+        if paused:
+            held = [thread for name, thread in self.consumers.items() if not self._takes_name(name)]
+            self._close(held, timeout_s)
+            for queue, pool in self.pools.items():
+                if not self._takes(queue):
+                    self._put_back(pool.empty())
+            return
+        for name in list(self.broker.queues):
+            known = self.consumers.get(name)
+            if known is None or not known.running:
+                self.consumers.pop(name, None)
+                self._add_consumer(name)
+
+    def _put_back(self, items: list[Any]) -> None:
+        # RabbitMQ takes back by itself what came over a connection that ends.
+        if isinstance(self.broker, LocalBroker):
+            for item in items:
+                self.broker.deliver(item.message.queue_name, item.message.encode())
+
+    def _takes(self, queue: str) -> bool:
+        return self._accepts and not (self._is_paused and base_of(queue) != CONTROL)
+
+    def _takes_name(self, name: str) -> bool:
+        return self._takes(name.removeprefix(self._prefix))
+
+    def _close(self, consumers: list[ConsumerThread], timeout_s: float) -> None:
         for consumer in consumers:
             consumer.stop()
             if isinstance(consumer.consumer, (RabbitConsumer, LocalConsumer)):
                 consumer.consumer.wake()
         _join(consumers, timeout_s)
-        for pool in self.pools.values():
-            pool.empty()
         # Each in a thread: a server that hangs must not keep running jobs from being handed back.
         closing = [Thread(target=each.close, daemon=True) for each in consumers if _ended(each)]
         for thread in closing:
@@ -133,7 +169,9 @@ class PooledWorker(Worker):
 
     def _add_consumer(self, queue_name: str, *, delay: bool = False) -> None:
         pool = self.pools.get(base_of(queue_name.removeprefix(self._prefix)))
-        if delay or pool is None or queue_name in self.consumers or not self._accepts:
+        if delay or pool is None or queue_name in self.consumers:
+            return
+        if not self._takes_name(queue_name):
             return
         thread = self.consumers[queue_name] = ConsumerThread(
             broker=self.broker,

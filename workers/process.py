@@ -58,6 +58,7 @@ class WorkerProcess:
         for queue in self._worker.pools:
             self._worker.consume(queue)
         parts.consume = self._worker.consume
+        parts.set_paused = self._worker.set_paused
         parts.jobs.accepts = self._worker.has_room
         self.is_running = True
 

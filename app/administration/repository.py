@@ -1,10 +1,12 @@
 """Statements about worker processes; every user may see them: jobs name them as their worker."""
 
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Select, delete, func, or_, select
 
+from app.administration.errors import WorkerNotFound
 from app.administration.models import Worker
 from app.administration.sightings import SeenWorker
 from app.core.clock import db_now
@@ -34,6 +36,17 @@ class WorkerRepository(Repository):
         items = rows[: params.limit]
         more = len(rows) > params.limit
         return items, str(items[-1].worker.id) if more else None
+
+    async def require(self, worker_id: uuid.UUID) -> SeenWorker:
+        """One of them.
+
+        Raises: WorkerNotFound.
+        """
+        statement = _workers().where(Worker.id == worker_id)
+        row = (await self.session.execute(statement)).one_or_none()
+        if row is None:
+            raise WorkerNotFound
+        return SeenWorker(*row)
 
     async def online(self) -> Sequence[Worker]:
         """The workers that gave a sign of life lately and have not stopped."""

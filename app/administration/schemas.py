@@ -15,6 +15,7 @@ class WorkerState(StrEnum):
     """What is known of a worker process."""
 
     ONLINE = "online"
+    DRAINING = "draining"
     LOST = "lost"
     STOPPED = "stopped"
 
@@ -39,11 +40,12 @@ class WorkerRead(Output):
     labels: list[str] = Field(description="What `runs-on` may name")
     concurrency: int = Field(description="Jobs at once")
     isolation: str = Field(description="How jobs are kept from the worker's account")
-    state: WorkerState = Field(description="`lost`: no sign of life for a while")
+    state: WorkerState = Field(description="`draining`: takes nothing new; `lost`: no sign of life")
     running: int = Field(description="Jobs that it holds now")
     started_at: datetime = Field(description="Its start")
     seen_at: datetime = Field(description="Its last sign of life, in the database's time")
     stopped_at: datetime | None = Field(description="Its orderly end")
+    drain_wanted: bool = Field(description="Whether it is to take nothing new")
     tools: dict[str, ToolRead] | None = Field(
         description="What it found of git, node, docker and ansible; null: not looked yet"
     )
@@ -53,7 +55,9 @@ class WorkerRead(Output):
     def of(cls, seen: SeenWorker) -> "WorkerRead":
         """A worker with what is known of it now."""
         worker = seen.worker
-        state = WorkerState.ONLINE if seen.is_fresh else WorkerState.LOST
+        state = WorkerState.LOST
+        if seen.is_fresh:
+            state = WorkerState.DRAINING if worker.draining else WorkerState.ONLINE
         return cls(
             id=worker.id,
             name=worker.name,
@@ -69,6 +73,7 @@ class WorkerRead(Output):
             started_at=worker.started_at,
             seen_at=worker.seen_at,
             stopped_at=worker.stopped_at,
+            drain_wanted=worker.drain_wanted,
             tools=worker.tools
             and {name: ToolRead.model_validate(found) for name, found in worker.tools.items()},
             tools_at=worker.tools_at,

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "executions": "List the executions of a server",
     "logs": "Show the log of an execution",
     "cancel": "Cancel an execution",
+    "workers": "List the workers of a server, drain and resume them",
     "approvals": "Show what waits for your approval; approve or reject it",
     "schema": "Print the JSON Schema of pipeline files",
     "version": "Print the version",

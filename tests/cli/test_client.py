@@ -217,6 +217,32 @@ class TestLists:
         assert json.loads(none.stdout) == []
 
 
+class TestWorkers:
+    def state(self, server: Server, wanted: str) -> str:
+        """The name of the worker, once it is in this state."""
+        for _ in range(300):
+            (worker,) = json.loads(server("workers", "--json").stdout)
+            if worker["state"] == wanted:
+                return str(worker["name"])
+            time.sleep(0.1)
+        raise AssertionError(f"the worker is {worker['state']}, not {wanted}")
+
+    def test_they_are_listed_drained_and_resumed(self, server: Server) -> None:
+        name = self.state(server, "online")
+        assert re.search(rf"{name} +online +0 ", server("workers").stdout)
+        drained = server("workers", "drain", name)
+        assert (drained.exit_code, drained.stdout) == (0, f"drain: {name}\n")
+        assert self.state(server, "draining") == name
+        assert server("workers", "resume", name).exit_code == 0
+        assert self.state(server, "online") == name
+
+    def test_one_that_is_unknown_or_not_named_is_one_sentence(self, server: Server) -> None:
+        unknown = server("workers", "drain", "other")
+        assert (unknown.exit_code, unknown.stdout) == (1, "")
+        assert "there is no worker 'other'" in unknown.stderr
+        assert server("workers", "drain").exit_code == 2
+
+
 class TestConnection:
     def test_a_server_that_is_away(self, server: Server) -> None:
         done = server("pipelines", ANSFLOW_URL="http://127.0.0.1:1")

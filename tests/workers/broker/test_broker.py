@@ -141,6 +141,33 @@ class TestStop:
         assert rabbit.ready("high_priority") == 4
 
 
+class TestPause:
+    async def test_a_paused_worker_takes_only_short_messages_and_goes_on_later(
+        self, rabbit: Rabbit, settings: Settings
+    ) -> None:
+        gate, seen = Gate(), Seen()
+        sent = messages(4)
+        await publish(rabbit, sent, queue="high_priority")
+        actors: dict[type[Message], Actor[Any]] = {
+            RunJob: Actor(gate, 0),
+            PassGate: Actor(seen, 0),
+        }
+        with worker(rabbit, settings, actors, threads=1) as process:
+            await until(lambda: len(gate.jobs) == 1)
+            pause = process.runtime.parts.set_paused  # type: ignore[attr-defined]  # WorkerParts
+            await asyncio.to_thread(pause, True)
+            await until(lambda: rabbit.ready("high_priority") == 4)
+            gate.opened.set()
+            await until(lambda: len(gate.done) == 1)
+            await publish(rabbit, [PassGate(job_id=new_id(), attempt=1)], queue="control")
+            await until(lambda: len(seen.jobs) == 1)
+            assert rabbit.ready("high_priority") == 4
+            assert len(gate.jobs) == 1
+            await asyncio.to_thread(pause, False)
+            await until(lambda: set(gate.done) == {each.job_id for each in sent})
+        assert rabbit.ready("high_priority") == 0
+
+
 class TestFailure:
     async def test_a_failing_message_is_repeated_a_bounded_number_of_times_then_dead(
         self, rabbit: Rabbit, settings: Settings

@@ -60,7 +60,7 @@ def some_value(column: Column[Any], made: dict[str, dict[str, Any]]) -> Any:
     kind = column.type
     length = getattr(kind, "length", None)
     if isinstance(kind, Enumerated):
-        return next(iter(kind.enum))
+        return next(iter(kind.enum.__members__.values()))
     if isinstance(getattr(kind, "impl_instance", kind), (BINARY, LargeBinary)):
         return new_id() if isinstance(kind, Id) else os.urandom(length or 100)
     for each, value in VALUES.items():

@@ -16,6 +16,7 @@ from app.projects.rights import Action
 from app.projects.service.access import Access
 
 EnvironmentId = Annotated[uuid.UUID, Path(description="Id of an environment of the project")]
+CredentialId = Annotated[uuid.UUID, Path(description="Id of a credential of the project")]
 VariableName = Annotated[ValueName, Path(description="Name of a variable", examples=["REGION"])]
 SecretName = Annotated[ValueName, Path(description="Name of a secret", examples=["TOKEN"])]
 

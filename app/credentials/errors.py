@@ -33,3 +33,19 @@ class TooManyValues(Conflict):
 
 class SetMeanwhile(Conflict):
     code, title = "set_meanwhile", "Somebody else has set it at the same time"
+
+
+class CredentialNotFound(NotFound):
+    code, title = "credential_not_found", "No such credential"
+
+
+class CredentialNameTaken(Conflict):
+    code, title = "credential_name_taken", "Another credential has this name"
+
+
+class UnusableContent(Invalid):
+    code, title = "unusable_content", "The credential is not what its kind says"
+
+
+class CredentialUnreadable(Conflict):
+    code, title = "credential_unreadable", "The credential cannot be decrypted"

@@ -1,12 +1,13 @@
 """What belongs to an environment, as rows."""
 
+import json
 import uuid
 
 from app.core.clock import new_id, utcnow
 from app.core.crypto import Keyring
 from app.core.db import Database
 from app.core.sealing import seal_into
-from app.credentials.models import Environment, Secret, Variable
+from app.credentials.models import Credential, CredentialKind, Environment, Secret, Variable
 
 
 async def add_environment(
@@ -51,3 +52,29 @@ async def add_values(
             seal_into(secret, b"hunter2", keyring or Keyring(["test"]))
             session.add(secret)
             session.add(Variable(id=new_id(), name="REGION", value="eu", **common))
+
+
+async def add_credential(
+    database: Database,
+    project_id: uuid.UUID,
+    name: str = "forge",
+    *,
+    token: str = "t0ken",  # noqa: S107  a value for tests
+    keyring: Keyring | None = None,
+) -> Credential:
+    """A token credential."""
+    now = utcnow()
+    row = Credential(
+        id=new_id(),
+        project_id=project_id,
+        name=name,
+        folded=name.casefold(),
+        kind=CredentialKind.TOKEN,
+        public={},
+        created_at=now,
+        updated_at=now,
+    )
+    seal_into(row, json.dumps({"token": token}).encode(), keyring or Keyring(["test"]))
+    async with database.session() as session:
+        session.add(row)
+    return row

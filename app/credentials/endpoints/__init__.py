@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from app.credentials.endpoints import environments, secrets, variables
+from app.credentials.endpoints import credentials, environments, secrets, variables
 
 ROUTERS: tuple[APIRouter, ...] = (
     environments.router,
@@ -10,4 +10,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     variables.of_environment,
     secrets.router,
     secrets.of_environment,
+    credentials.router,
 )

@@ -37,7 +37,7 @@ class Sent:
     """How many entries each success has left."""
 
 
-Prepare = Callable[[Content, Mapping[str, Any]], Any]
+Prepare = Callable[[Content, dict[str, Any]], Any]
 
 
 def execution_has_ended(content: Content, values: Mapping[str, Any]) -> None:
@@ -46,6 +46,17 @@ def execution_has_ended(content: Content, values: Mapping[str, Any]) -> None:
         connection.execute("UPDATE executions SET status = 'failure' WHERE id = ?", (execution,))
         statement = "UPDATE jobs SET status = 'failure' WHERE execution_id = ?"
         connection.execute(statement, (execution,))
+
+
+def has_an_identity(content: Content, values: dict[str, Any]) -> None:
+    identity = new_id()
+    statement = (
+        "INSERT INTO identities (id, user_id, issuer, subject, created_at) SELECT ?, id, 'i', ?, "
+        "created_at FROM users WHERE name = 'admin'"
+    )
+    with sqlite3.connect(database_of(content.server), timeout=30) as connection:
+        connection.execute(statement, (identity.bytes, identity.hex))
+    values["identity_id"] = str(identity)
 
 
 def without(path: str) -> Prepare:
@@ -58,6 +69,7 @@ def retained(path: str) -> Prepare:
 
 _LAUNCHERS = "/pipelines/{pipeline_id}/launchers"
 BEFORE: dict[str, Prepare] = {
+    "DELETE /api/v1/auth/identities/{identity_id}": has_an_identity,
     "POST /api/v1/executions/{execution_id}/rerun": execution_has_ended,
     f"PUT /api/v1{_LAUNCHERS}/users/{{user_name}}": without(f"{_LAUNCHERS}/users/{{user_name}}"),
     f"PUT /api/v1{_LAUNCHERS}/teams/{{team}}": without(f"{_LAUNCHERS}/teams/{{team}}"),

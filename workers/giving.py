@@ -23,8 +23,11 @@ async def give(
 ) -> Assignment:
     """The assignment with what is stored for its job; what it has already comes before that.
 
-    One that cannot get its secrets is unusable: it says why, and never runs without them.
+    One that cannot get its secrets is unusable: it says why, and never runs without them. Costs no
+    query where the claim has found that the project has no secret and the job no environment.
     """
+    if not claimed.has_secrets and claimed.environment is None:
+        return assignment
     try:
         given = await _resolved(database, keys, claimed, signal)
     except SecretUnreadable as error:

@@ -54,7 +54,7 @@ from app.pipelines.definitions import Files
 @dataclass(slots=True)
 class Locked:
     """A locked execution with its jobs and what its engine needs to know. `now` is the database's
-    time when the lock was taken."""
+    time when the lock was taken, `has_secrets` whether its project has any."""
 
     execution: Execution
     jobs: list[Job]
@@ -62,6 +62,7 @@ class Locked:
     files: Files
     now: datetime
     max_worker_lost: int = 2
+    has_secrets: bool = True
     by_key: dict[str, Job] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from app.core.db import AsyncSession
@@ -13,7 +12,7 @@ from app.executions.interpreter import Locked
 from app.executions.memory import recall
 from app.executions.models import Execution, Job
 from app.executions.repository.claims import ClaimRepository
-from app.executions.repository.moving import MovingRepository
+from app.executions.repository.moving import LockedRow, MovingRepository
 from app.pipelines.definitions import Files, parse_version, remembered
 
 
@@ -25,9 +24,8 @@ async def lock(
     found = await repository.lock(execution_id)
     if found is None:
         return None
-    execution, now = found
-    jobs = await jobs_of(repository, execution)
-    return await with_files(session, execution, jobs, now=now, max_worker_lost=max_worker_lost)
+    jobs = await jobs_of(repository, found.execution)
+    return await with_files(session, found, jobs, max_worker_lost=max_worker_lost)
 
 
 async def jobs_of(repository: MovingRepository, execution: Execution) -> Sequence[Job]:
@@ -37,20 +35,16 @@ async def jobs_of(repository: MovingRepository, execution: Execution) -> Sequenc
 
 
 async def with_files(
-    session: AsyncSession,
-    execution: Execution,
-    jobs: Sequence[Job],
-    *,
-    now: datetime,
-    max_worker_lost: int,
+    session: AsyncSession, found: LockedRow, jobs: Sequence[Job], *, max_worker_lost: int
 ) -> Locked:
     """A locked execution with some of its jobs and its definitions."""
     return Locked(
-        execution=execution,
+        execution=found.execution,
         jobs=list(jobs),
-        contexts=contexts_of(execution),
-        files=await _files(session, execution),
-        now=now,
+        contexts=contexts_of(found.execution),
+        files=await _files(session, found.execution),
+        now=found.now,
+        has_secrets=found.has_secrets,
         max_worker_lost=max_worker_lost,
     )
 

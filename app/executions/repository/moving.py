@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Select, Table, Update, bindparam, insert, select, update
+from sqlalchemy import Select, Table, Update, bindparam, exists, insert, select, update
 
 from app.core.clock import db_now
 from app.core.db import AsyncSession
 from app.core.orm import Id, table_of
+from app.credentials.models import Secret
 from app.executions.models import Execution, ExecutionEvent, Job, JobAttempt, Step
 
 # Tables, not entities: what is written here is not in the session, and the unit of work would
@@ -21,20 +22,16 @@ _JOBS = table_of(Job)
 _STEPS = table_of(Step)
 _EVENTS = table_of(ExecutionEvent)
 _ATTEMPTS = table_of(JobAttempt)
+_SECRETS = table_of(Secret)
 
 # Made once: building a statement and its cache key costs more than sending it.
 _WANTED = bindparam("wanted", type_=Id())
-_LOCK = (
-    select(_EXECUTIONS, db_now().label("now")).where(_EXECUTIONS.c.id == _WANTED).with_for_update()
-)
-_LOCK_OF_JOB = (
-    select(_EXECUTIONS, db_now().label("now"))
-    .where(
-        _EXECUTIONS.c.id
-        == select(_JOBS.c.execution_id).where(_JOBS.c.id == _WANTED).scalar_subquery()
-    )
-    .with_for_update()
-)
+_HAS_SECRETS = exists().where(_SECRETS.c.project_id == _EXECUTIONS.c.project_id)
+_LOCKED = select(_EXECUTIONS, db_now().label("now"), _HAS_SECRETS.label("has_secrets"))
+_LOCK = _LOCKED.where(_EXECUTIONS.c.id == _WANTED).with_for_update()
+_LOCK_OF_JOB = _LOCKED.where(
+    _EXECUTIONS.c.id == select(_JOBS.c.execution_id).where(_JOBS.c.id == _WANTED).scalar_subquery()
+).with_for_update()
 _INSERT_JOBS = insert(_JOBS)
 _INSERT_ATTEMPTS = insert(_ATTEMPTS)
 _INSERT_EVENTS = insert(_EVENTS)
@@ -48,30 +45,39 @@ def _update_of(table: Table, columns: tuple[str, ...]) -> Update:
     return update(table).where(table.c.id == _WANTED).values(values)
 
 
+class LockedRow(NamedTuple):
+    """A locked execution. `now` is the database's time; `has_secrets` says that its project has
+    secrets, its own or those of an environment."""
+
+    execution: Execution
+    now: datetime
+    has_secrets: bool
+
+
 class MovingRepository:
     """Statements of engine transactions. Every writer locks the execution first."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def lock(self, execution_id: uuid.UUID) -> tuple[Execution, datetime] | None:
+    async def lock(self, execution_id: uuid.UUID) -> LockedRow | None:
         """The execution, locked until the end of the transaction, and the database's time."""
         return await self._locked(_LOCK, execution_id)
 
-    async def lock_of_job(self, job_id: uuid.UUID) -> tuple[Execution, datetime] | None:
+    async def lock_of_job(self, job_id: uuid.UUID) -> LockedRow | None:
         """The execution of a job, locked; the job itself is only read."""
         return await self._locked(_LOCK_OF_JOB, job_id)
 
     async def _locked(
         self, statement: Select[*tuple[Any, ...]], wanted: uuid.UUID
-    ) -> tuple[Execution, datetime] | None:
+    ) -> LockedRow | None:
         row = (await self._session.execute(statement, {"wanted": wanted})).one_or_none()
         if row is None:
             return None
         # No entity: all writing is by statements, the unit of work would repeat it.
         columns = row._asdict()
-        now = columns.pop("now")
-        return cast(Execution, SimpleNamespace(**columns)), now
+        now, has_secrets = columns.pop("now"), bool(columns.pop("has_secrets"))
+        return LockedRow(cast(Execution, SimpleNamespace(**columns)), now, has_secrets)
 
     async def jobs(self, execution_id: uuid.UUID) -> list[Job]:
         """All jobs of a locked execution, in order of creation; they are only read."""

@@ -8,7 +8,6 @@ commit.
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from app.core.clock import new_id
@@ -19,11 +18,10 @@ from app.engine.machine.types import JobClaimed, Node, Snapshot
 from app.engine.states import StepStatus
 from app.executions.interpreter import Locked, apply_claim
 from app.executions.locking import with_files
-from app.executions.models import Execution
 from app.executions.models import Job as JobRow
 from app.executions.nodes import node_of, snapshot_of
 from app.executions.repository.claims import ClaimRepository
-from app.executions.repository.moving import MovingRepository
+from app.executions.repository.moving import LockedRow, MovingRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +56,7 @@ class Claimed:
     cancel_level: int
     has_group: bool
     trusted: bool
+    has_secrets: bool
     steps: Mapping[int, uuid.UUID]
     calls: tuple[Call, ...]
 
@@ -82,12 +81,11 @@ async def claim(
         found = await MovingRepository(session).lock_of_job(job_id)
         if found is None:
             return None
-        execution, now = found
         claims = ClaimRepository(session)
         job = await claims.job(job_id)
         if job.claim_token == token and job.attempt == attempt:
             steps = {step.index: step.id for step in await claims.steps(job_id, attempt)}
-            locked = await _partial(session, execution, job, now)
+            locked = await _partial(session, found, job)
             snapshot = partial_snapshot(locked)
             return claimed_of(locked, snapshot, job, token, steps, cancel_level=job.cancel_level)
         if job.status != "queued" or job.attempt != attempt:
@@ -97,7 +95,7 @@ async def claim(
         )
         if not won:
             return None
-        locked = await _partial(session, execution, job, now)
+        locked = await _partial(session, found, job)
         steps = await insert_steps(session, locked, job, attempt)
         await apply_claim(session, locked, JobClaimed(key=job.key, attempt=attempt))
         return claimed_of(locked, partial_snapshot(locked), job, token, steps, cancel_level=0)
@@ -105,9 +103,7 @@ async def claim(
     return await database.transact(take)
 
 
-async def _partial(
-    session: AsyncSession, execution: Execution, job: JobRow, now: datetime
-) -> Locked:
+async def _partial(session: AsyncSession, found: LockedRow, job: JobRow) -> Locked:
     claims = ClaimRepository(session)
     jobs, inner = [job], job
     while True:
@@ -115,7 +111,7 @@ async def _partial(
         needed = await claims.needed(inner, scope)
         jobs = [*needed, *jobs]
         if scope is None:
-            return await with_files(session, execution, jobs, now=now, max_worker_lost=0)
+            return await with_files(session, found, jobs, max_worker_lost=0)
         # What its callers pass on may depend on what they need, and so on outwards.
         inner = next(one for one in needed if one.key == scope)
 
@@ -199,6 +195,7 @@ def claimed_of(
         cancel_level=cancel_level,
         has_group=node.concurrency_group is not None or execution.concurrency_group is not None,
         trusted=execution.trusted,
+        has_secrets=locked.has_secrets,
         steps=steps,
         calls=_calls(snapshot, node),
     )

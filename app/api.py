@@ -6,8 +6,8 @@ from app import health
 from app.administration.backups.endpoints import router as backups
 from app.administration.configuration import router as configuration
 from app.administration.endpoints import router as administration
-from app.administration.queues.endpoints import router as queues
 from app.administration.periodic.endpoints import router as periodic
+from app.administration.queues.endpoints import router as queues
 from app.administration.retention.endpoints import router as retention
 from app.ansible.endpoints import router as ansible
 from app.approvals.endpoints import ROUTERS as APPROVALS

@@ -182,7 +182,8 @@ class Content:
         for kind, text in (("inventories", "all:\n"), ("playbooks", "- hosts: all\n")):
             file = {"name": "site", "content": text}
             body(self.root.post(f"{path}/ansible/{kind}", json=file), 201)
-        fields = {"name": "forge", "content": {"kind": "token", "token": "t0ken"}}
+        token = {"kind": "token", "token": "t0ken"}
+        fields: dict[str, Any] = {"name": "forge", "content": token}
         credential = body(self.root.post(f"{path}/credentials", json=fields), 201)
         self.values[caller]["credential_id"] = credential["id"]
         address = "https://git.example.com/ansflow/demo.git"

@@ -75,8 +75,6 @@ async def run_job(
     closing: asyncio.Task[None] | None = None
     try:
         try:
-            if assignment.unusable is not None:
-                raise EvaluationFailed(assignment.unusable)
             run = _prepare(assignment, sandbox, marker, delivery, stopper, settings)
             result = await _run(run)
         except OSError as error:
@@ -115,6 +113,8 @@ def _prepare(
     stopper: Stopper,
     settings: RunnerSettings,
 ) -> JobRun:
+    if assignment.unusable is not None:
+        raise EvaluationFailed(assignment.unusable)
     github = dict(assignment.contexts.get("github") or {})
     event = sandbox.write_file("event.json", json.dumps(github.get("event") or {}).encode())
     github |= {

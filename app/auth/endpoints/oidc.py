@@ -52,7 +52,9 @@ Next = Annotated[
     AfterValidator(_local_path),
     Query(max_length=500, description="Where to go afterwards: a path of this server"),
 ]
-Text = Annotated[str, Query(max_length=4000)]
+State = Annotated[str, Query(max_length=4000, description="What the log-in was begun with")]
+Code = Annotated[str, Query(max_length=4000, description="What the provider gives on success")]
+Failure = Annotated[str, Query(max_length=4000, description="Why the provider lets nobody in")]
 
 
 def provider_of(provider: ProviderName, settings: SettingsOf) -> OidcProvider:
@@ -138,9 +140,9 @@ async def finish(
     database: DatabaseOf,
     client: ClientOf,
     settings: SettingsOf,
-    state: Text = "",
-    code: Text = "",
-    error: Text = "",
+    state: State = "",
+    code: Code = "",
+    error: Failure = "",
 ) -> RedirectResponse:
     """Where the provider sends the browser back: begins a session, or links the account."""
     attempt = recall(request, provider=provider, state=state)

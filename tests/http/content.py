@@ -183,8 +183,8 @@ class Content:
             file = {"name": "site", "content": text}
             body(self.root.post(f"{path}/ansible/{kind}", json=file), 201)
         token = {"kind": "token", "token": "t0ken"}
-        fields: dict[str, Any] = {"name": "forge", "content": token}
-        credential = body(self.root.post(f"{path}/credentials", json=fields), 201)
+        forge: dict[str, Any] = {"name": "forge", "content": token}
+        credential = body(self.root.post(f"{path}/credentials", json=forge), 201)
         self.values[caller]["credential_id"] = credential["id"]
         address = "https://git.example.com/ansflow/demo.git"
         wanted = {"name": "demo", "forge": "generic", "clone_url": address}

@@ -123,6 +123,7 @@ class SchedulerSettings(BaseModel):
     """Sweeps and timers; seconds."""
 
     sweep_s: float = Field(5.0, gt=0)
+    fire_s: float = Field(1.0, gt=0, description="How often it looks for what is due by the clock")
     queued_after_s: float = Field(60.0, gt=0)
     no_worker_after_s: float = Field(24 * 3600.0, gt=0)
 
@@ -133,7 +134,6 @@ class LogSettings(BaseModel):
     max_step_bytes: int = Field(256 * 1024 * 1024, ge=4096)
 
 
-    fire_s: float = Field(1.0, gt=0, description="How often it looks for what is due by the clock")
 class ArtifactSettings(BaseModel):
     """The store of artifacts and caches. Without a URL: a folder in the data folder, which all
     servers and workers must then share."""

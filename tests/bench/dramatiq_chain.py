@@ -1,6 +1,6 @@
 """The reference of `chain`: Dramatiq as it comes, on the same broker and database.
 
-Each link runs one process and commits three one-row transactions, then sends the next.
+Each link runs the process of a step and commits three one-row transactions, then sends the next.
 """
 
 import asyncio
@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import asyncmy
@@ -18,12 +19,15 @@ from sqlalchemy.engine import make_url
 from tests.services.urls import rabbitmq_url
 
 
-async def bare_chain(database_url: str, *, links: int) -> float:
-    """Seconds from the first send to the end of the last link, with an idle worker."""
-    return await asyncio.to_thread(_chain, database_url, links)
+async def bare_chain(database_url: str, command: Sequence[str], *, links: int) -> float:
+    """Seconds from the first send to the end of the last link, with an idle worker.
+
+    Parameters: `command` is what the runner starts for the step of a job.
+    """
+    return await asyncio.to_thread(_chain, database_url, command, links)
 
 
-def _chain(database_url: str, links: int) -> float:
+def _chain(database_url: str, command: Sequence[str], links: int) -> float:
     broker = RabbitmqBroker(url=rabbitmq_url())
     queue = f"ansflow-bench-{secrets.token_hex(6)}"
     loop = asyncio.new_event_loop()
@@ -31,7 +35,7 @@ def _chain(database_url: str, links: int) -> float:
     ended = threading.Event()
 
     def link(number: int) -> None:
-        subprocess.run(["true"], check=True)  # noqa: S607  as the steps do
+        subprocess.run(command, check=True)  # noqa: S603  our own command
         for _ in range(3):
             loop.run_until_complete(_insert(connection, number))
         if number == links:

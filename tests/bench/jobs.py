@@ -66,9 +66,10 @@ async def chain() -> AsyncIterator[Figure]:
     async with running() as system:
         pipeline_id = await system.pipeline(CHAIN)
         times, bares = [], []
+        command = _command(_script(system.folder))
         for number in range(8):
             took = await _timed(system, pipeline_id)
-            bare = await bare_chain(system.settings.database_url, links=10)
+            bare = await bare_chain(system.settings.database_url, command, links=10)
             if number >= 2:
                 times.append(took)
                 bares.append(bare)

@@ -112,3 +112,10 @@ def test_what_is_not_there_is_one_sentence(invoke: Invoke, argument: str, words:
     result = invoke("lint", argument)
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+def test_the_checks_of_this_project_are_a_pipeline(invoke: Invoke) -> None:
+    own = Path(__file__).parents[2] / ".ansflow" / "ci.yml"
+    result = invoke("lint", str(own))
+    assert result.exit_code == 0
+    assert "error" not in result.stdout

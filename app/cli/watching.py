@@ -83,6 +83,11 @@ class _Told:
     steps_ended: set[uuid.UUID] = field(default_factory=set)
 
 
+def _has_begun(job: JobDetail, attempt: int) -> bool:
+    """Whether a worker ran an attempt that was replaced before anybody looked."""
+    return any(one.attempt == attempt and one.started_at is not None for one in job.attempts)
+
+
 class Watcher:
     """Tells one execution to its end."""
 
@@ -102,15 +107,9 @@ class Watcher:
             await self._source.changed()
 
     async def _job(self, job: JobDetail) -> None:
-        told = self._jobs[job.id]
-        if told.ended and told.attempt == job.attempt:
+        if self._jobs[job.id].ended and self._jobs[job.id].attempt == job.attempt:
             return
-        while told.attempt < job.attempt:
-            # The rest of the attempt that was replaced meanwhile.
-            if told.begun:
-                await self._log(job, told)
-                self._narrator.job_again(job)
-            told = self._jobs[job.id] = _Told(attempt=told.attempt + 1, begun=told.begun)
+        told = await self._replaced(job)
         if job.kind == "job" and job.status in _AT_WORK and (job.steps or told.begun):
             if not told.begun:
                 told.begun = True
@@ -121,6 +120,19 @@ class Watcher:
             # Of the stand-ins for matrices and calls only that they were left out is news.
             if job.kind == "job" or job.status is JobStatus.SKIPPED:
                 self._narrator.job_ended(job)
+
+    async def _replaced(self, job: JobDetail) -> _Told:
+        """Tell the rest of the attempts that were replaced meanwhile."""
+        told = self._jobs[job.id]
+        while told.attempt < job.attempt:
+            if not told.begun and _has_begun(job, told.attempt):
+                told.begun = True
+                self._narrator.job_began(job)
+            if told.begun:
+                await self._log(job, told)
+                self._narrator.job_again(job)
+            told = self._jobs[job.id] = _Told(attempt=told.attempt + 1, begun=told.begun)
+        return told
 
     async def _log(self, job: JobDetail, told: _Told) -> None:
         while True:

@@ -118,8 +118,15 @@ class TestWorker:
                 await until_true(lambda: self.is_draining(database, False))
 
     async def want(self, database: Database, *, drain: bool) -> None:
+        # A worker takes jobs before it has registered.
+        await until_true(lambda: self.is_wanted(database, drain=drain))
+
+    async def is_wanted(self, database: Database, *, drain: bool) -> bool:
         async with database.session() as session:
-            await session.execute(update(Worker).values(drain_wanted=drain))
+            changed = await session.execute(
+                update(Worker).values(drain_wanted=drain).returning(Worker.id)
+            )
+            return changed.first() is not None
 
     async def is_draining(self, database: Database, wanted: bool) -> bool:
         async with database.read() as session:

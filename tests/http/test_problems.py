@@ -65,7 +65,7 @@ async def test_a_deadlock_is_answered_with_try_again(
     async def deadlock(*_: object, **__: object) -> None:
         raise OperationalError("UPDATE", {}, Exception(1213, "Deadlock found"))
 
-    monkeypatch.setattr("app.projects.endpoints.ProjectRepository.list", deadlock)
+    monkeypatch.setattr("app.projects.repository.ProjectRepository.list", deadlock)
     answer = await client.get("/api/v1/projects")
     assert_problem(answer, 503, "unavailable")
     assert answer.headers["retry-after"] == "1"

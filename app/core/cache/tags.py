@@ -5,6 +5,7 @@ that time nothing with this tag is read from the cache or put into it.
 """
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -98,13 +99,7 @@ class Tags:
     async def _bump_for_ever(self) -> None:
         while True:
             await self._wake.wait()
-            now = time.monotonic()
-            await asyncio.sleep(
-                max(
-                    (self._bumped_at.get(tag, 0.0) + PAUSE_S - now for tag in self._dirty),
-                    default=0,
-                )
-            )
+            await self._pause()
             self._wake.clear()
             tags, rows, self._waiting = list(self._dirty), self._waiting, []
             try:
@@ -117,6 +112,14 @@ class Tags:
             if self.finished is not None and rows:
                 self.finished(rows)
             self._cleaned(tags)
+
+    async def _pause(self) -> None:
+        """Wait while only aggregates are dirty that got new versions just now."""
+        while (pause_s := self._pause_s()) > 0:
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._wake.wait()
 
     def _pause_s(self) -> float:
         if any(not tag.startswith(EXECUTIONS) for tag in self._dirty):

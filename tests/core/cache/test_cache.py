@@ -255,3 +255,21 @@ def test_entries_survive_packing() -> None:
     assert Entry.unpacked(b"") is None
     assert Entry.unpacked(b"something else") is None
     assert Entry.unpacked(b'{"etag": "x"}\n') is None
+
+
+async def test_only_aggregates_wait_for_the_pause(
+    namespaces: Namespaces, open_process: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.core.cache.tags.PAUSE_S", 3600.0)
+    _, tags = await open_process(namespaces)
+    for wanted in (["pipelines"], ["pipelines", "executions"]):
+        tags.written(wanted)
+        await tags.settled(within_s=20)
+        assert not tags.is_dirty(wanted)
+    # Somebody waits for what is written while an aggregate pauses.
+    tags.written(["executions"])
+    await asyncio.sleep(0.05)
+    assert tags.is_dirty(["executions"])
+    tags.written(["pipelines"])
+    await tags.settled(within_s=20)
+    assert not tags.is_dirty(["pipelines", "executions"])

@@ -116,10 +116,6 @@ class Relay:
         self._sent.update(ids)
         self._has_sent.set()
 
-    def nudge(self) -> None:
-        """Look for due rows now."""
-        self._look.set()
-
     async def _publish_fresh(self) -> None:
         while True:
             await self._has_fresh.wait()

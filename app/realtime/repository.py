@@ -164,17 +164,3 @@ class RealtimeRepository:
             .group_by(LogChunk.step_id)
         )
         return {row[0]: int(row[1]) for row in found}
-
-    async def project_of_execution(self, execution_id: UUID) -> UUID | None:
-        """The project that an execution belongs to."""
-        return await self._session.scalar(
-            select(Execution.project_id).where(Execution.id == execution_id)
-        )
-
-    async def project_of_job(self, job_id: UUID) -> UUID | None:
-        """The project that a job belongs to."""
-        return await self._session.scalar(
-            select(Execution.project_id)
-            .join(Job, Job.execution_id == Execution.id)
-            .where(Job.id == job_id)
-        )

@@ -74,8 +74,3 @@ def rate(limit: str, subject: str, window: int, window_s: float) -> Key:
 def presence(process_id: UUID) -> Key:
     """The connection counts of one app process."""
     return Key(Namespace.CHANNELS, f"presence:{process_id}", 30)
-
-
-def route_statistics(process_id: UUID) -> Key:
-    """The route counters of one app process."""
-    return Key(Namespace.DEFAULT, f"routes:{process_id}", 60)

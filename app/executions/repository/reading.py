@@ -10,7 +10,7 @@ from app.auth.principals import Principal
 from app.core.pagination import PageParams, Slice
 from app.core.repository import Repository
 from app.engine.states import ExecutionStatus
-from app.executions.errors import ExecutionNotFound, JobNotFound, StepNotFound
+from app.executions.errors import ExecutionNotFound, JobNotFound
 from app.executions.models import Execution, ExecutionEvent, Job, JobAttempt, Step
 from app.pipelines.models import PipelineVersion
 from app.projects.repository import permitted
@@ -64,25 +64,6 @@ class ExecutionRepository(Repository):
         if row is None:
             raise JobNotFound(f"there is no job {job_id}")
         return row[0], row[1]
-
-    async def require_step(self, step_id: uuid.UUID) -> Step:
-        """A step whose log the caller may read.
-
-        Raises: StepNotFound.
-        """
-        assert self._principal is not None, "call visible_to first"
-        statement = (
-            select(Step)
-            .join(Execution, Execution.id == Step.execution_id)
-            .where(
-                Step.id == step_id,
-                permitted(Execution.project_id, self._principal, Action.LOG_READ),
-            )
-        )
-        step = (await self.session.execute(statement)).scalar_one_or_none()
-        if step is None:
-            raise StepNotFound(f"there is no step {step_id}")
-        return step
 
     async def list(
         self,

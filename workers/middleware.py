@@ -13,6 +13,7 @@ from app.core.clock import new_id
 from app.core.logging import logger
 from app.jobs.catalog import InvalidMessage
 from app.jobs.outbox import Outgoing
+from app.jobs.retries import TryLater
 from app.jobs.wire import RETRIES
 from workers.running import NotBegun
 
@@ -58,8 +59,7 @@ class BoundedRetries(Middleware):
             log.error("message_given_up", kind=message.actor_name, id=message.message_id)
             message.fail()
             return
-        delay_s = min(options["backoff_s"] * 2**retries, _LONGEST_S)
-        delay = timedelta(seconds=delay_s * random.uniform(0.8, 1.2))  # noqa: S311  jitter
+        delay = _delay(options["backoff_s"] * 2**retries, exception)
         again = Outgoing(
             id=new_id(),
             kind=message.actor_name,
@@ -68,3 +68,10 @@ class BoundedRetries(Middleware):
         )
         if not self._repeat(again, delay):
             message.options["unanswered"] = True
+
+
+def _delay(backoff_s: float, exception: BaseException) -> timedelta:
+    """How long to wait: about `backoff_s`, and as long as whoever failed asks for."""
+    wanted_s = (exception.after_s or 0.0) if isinstance(exception, TryLater) else 0.0
+    around_s = min(backoff_s, _LONGEST_S) * random.uniform(0.8, 1.2)  # noqa: S311  jitter
+    return timedelta(seconds=max(around_s, min(wanted_s, _LONGEST_S)))

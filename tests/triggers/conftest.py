@@ -42,12 +42,12 @@ class Place:
         given = {"name": "demo", "forge": "github", "clone_url": url, **fields}
         return body(await self.owner.post(self.path, json=given), 201)
 
-    async def sync(self, delivery_id: str) -> None:
+    async def sync(self, delivery_id: str, around: Surroundings = AROUND) -> None:
         """What the worker does about a delivery."""
         async with self.database.read() as session:
             delivery = await session.get_one(Delivery, uuid.UUID(delivery_id))
         message = SyncPipelines(delivery_id=delivery.id, attempt=delivery.runs)
-        await sync(self.database, self.keys, message, around=AROUND)
+        await sync(self.database, self.keys, message, around=around)
 
     async def delivery(self, repository: Any, delivery_id: str) -> Any:
         """The details of a delivery."""

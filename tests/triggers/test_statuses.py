@@ -62,6 +62,8 @@ class Started:
         async with place.database.session() as session:
             await session.execute(update_forge(repository["id"], kind))
         (execution,) = await place.executions()
+        # What the API was asked for while the files were read is told elsewhere.
+        forge.calls.clear()
         return cls(place, execution["id"])
 
     async def become(self, status: ExecutionStatus) -> None:

@@ -59,13 +59,13 @@ def status_request(
     shown = description[:_MOST_DESCRIPTION]
     fields = {"state": word, "target_url": target_url, "description": shown}
     if repository.forge is Forge.GITLAB:
-        return _request(repository, token, "POST", f"statuses/{sha}", fields | {"name": context})
-    return _request(repository, token, "POST", f"statuses/{sha}", fields | {"context": context})
+        return api_request(repository, token, "POST", f"statuses/{sha}", fields | {"name": context})
+    return api_request(repository, token, "POST", f"statuses/{sha}", fields | {"context": context})
 
 
 def hooks_request(repository: Repository, token: str) -> ApiRequest:
     """List the webhooks."""
-    return _request(repository, token, "GET", "hooks?per_page=100&limit=50")
+    return api_request(repository, token, "GET", "hooks?per_page=100&limit=50")
 
 
 def has_hook(answer: object, url: str) -> bool:
@@ -89,7 +89,7 @@ def new_hook_request(repository: Repository, token: str, *, url: str, secret: st
             "merge_requests_events": True,
             "releases_events": True,
         }
-        return _request(repository, token, "POST", "hooks", fields)
+        return api_request(repository, token, "POST", "hooks", fields)
     kind = "web" if repository.forge is Forge.GITHUB else "gitea"
     fields = {
         "active": True,
@@ -97,7 +97,7 @@ def new_hook_request(repository: Repository, token: str, *, url: str, secret: st
         "config": {"url": url, "content_type": "json", "secret": secret},
         "name" if repository.forge is Forge.GITHUB else "type": kind,
     }
-    return _request(repository, token, "POST", "hooks", fields)
+    return api_request(repository, token, "POST", "hooks", fields)
 
 
 def full_name(clone_url: str) -> str:
@@ -105,7 +105,8 @@ def full_name(clone_url: str) -> str:
     return urlsplit(clone_url).path.strip("/").removesuffix(".git")
 
 
-def _base(repository: Repository) -> str:
+def api_base(repository: Repository) -> str:
+    """The address of the forge's API: as configured, else the usual one of its host."""
     if repository.api_url is not None:
         return repository.api_url.rstrip("/")
     parts = urlsplit(repository.clone_url)
@@ -120,17 +121,23 @@ def _base(repository: Repository) -> str:
     return f"{origin}/api/v1"
 
 
-def _request(
+def api_request(
     repository: Repository,
-    token: str,
+    token: str | None,
     method: str,
     path: str,
     json: Mapping[str, Any] | None = None,
+    *,
+    accept: str | None = None,
 ) -> ApiRequest:
-    base, name = _base(repository), full_name(repository.clone_url)
+    """A request about the repository; `token` None: as anybody."""
+    base, name = api_base(repository), full_name(repository.clone_url)
+    headers = {"Accept": accept or "application/json"}
     if repository.forge is Forge.GITLAB:
-        url = f"{base}/projects/{quote(name, safe='')}/{path}"
-        return ApiRequest(method, url, {"PRIVATE-TOKEN": token}, json)
-    scheme = "Bearer" if repository.forge is Forge.GITHUB else "token"
-    headers = {"Authorization": f"{scheme} {token}", "Accept": "application/json"}
+        if token is not None:
+            headers["PRIVATE-TOKEN"] = token
+        return ApiRequest(method, f"{base}/projects/{quote(name, safe='')}/{path}", headers, json)
+    if token is not None:
+        scheme = "Bearer" if repository.forge is Forge.GITHUB else "token"
+        headers["Authorization"] = f"{scheme} {token}"
     return ApiRequest(method, f"{base}/repos/{quote(name)}/{path}", headers, json)

@@ -11,7 +11,8 @@ from app.engine.filters import EventInfo, matches
 from app.pipelines.checking import Checked, check
 from app.pipelines.errors import InvalidPipeline
 from app.triggers.forges.happenings import Happening
-from app.triggers.service.git import Git, GitFailed, TooLarge
+from app.triggers.service.git import GitFailed
+from app.triggers.service.sources import Source, TooLarge
 
 _MAX_CALLED = 256
 _STANDS_IN = require("steps:\n  - run: exit 1\n")
@@ -47,28 +48,28 @@ class Verdict:
 class Reading:
     """Files of one commit; each is read once."""
 
-    git: Git
+    source: Source
     commit: str
     _texts: dict[str, str | None] = field(default_factory=dict)
 
     async def text(self, path: str) -> str | None:
         """The text of a file; None when there is none.
 
-        Raises: GitFailed, TooLarge, UnicodeDecodeError.
+        Raises: SourceFailed, TooLarge, UnicodeDecodeError.
         """
         if path not in self._texts:
-            found = await self.git.read(self.commit, path)
+            found = await self.source.read(self.commit, path)
             self._texts[path] = None if found is None else found.decode()
         return self._texts[path]
 
 
-async def candidates(git: Git, commit: str, folders: Sequence[str]) -> list[Candidate]:
+async def candidates(source: Source, commit: str, folders: Sequence[str]) -> list[Candidate]:
     """All pipeline files of a commit.
 
-    Raises: GitFailed.
+    Raises: SourceFailed.
     """
-    reading = Reading(git, commit)
-    return [await _candidate(reading, path) for path in await git.files(commit, folders)]
+    reading = Reading(source, commit)
+    return [await _candidate(reading, path) for path in await source.files(commit, folders)]
 
 
 async def _candidate(reading: Reading, path: str) -> Candidate:
@@ -113,12 +114,15 @@ def _calls(definition: Definition) -> Iterator[str]:
 
 
 async def verdicts(
-    git: Git, happening: Happening, found: Sequence[Candidate], *, sha: str
+    source: Source, happening: Happening, found: Sequence[Candidate], *, sha: str
 ) -> list[Verdict]:
-    """Which of the files the event starts."""
+    """Which of the files the event starts.
+
+    Raises: SourceFailed: another source may say which files changed.
+    """
     paths = happening.paths
     if paths is None and any(_asks_for_paths(each, happening) for each in found):
-        paths = await _changed(git, happening, sha)
+        paths = await _changed(source, happening, sha)
     event = EventInfo(
         name=happening.name,
         action=happening.action,
@@ -151,12 +155,16 @@ def _asks_for_paths(candidate: Candidate, happening: Happening) -> bool:
     )
 
 
-async def _changed(git: Git, happening: Happening, sha: str) -> tuple[str, ...] | None:
-    before = happening.base_sha if happening.base_ref is not None else happening.before
-    if before is None:
-        return None
+async def _changed(source: Source, happening: Happening, sha: str) -> tuple[str, ...] | None:
+    is_request = happening.base_ref is not None
+    before = happening.base_sha if is_request else happening.before
     try:
-        return await git.changed(before, sha, since_fork=happening.base_ref is not None)
+        if happening.base_ref is not None and before is None:
+            # GitLab names the branch that a merge request goes to, and no commit of it.
+            before = await source.fetch(happening.base_ref, None)
+        if before is None:
+            return None
+        return await source.changed(before, sha, since_fork=is_request)
     except GitFailed:
         # What is not known starts rather too much than too little.
         return None

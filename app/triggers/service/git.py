@@ -15,24 +15,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.core.addresses import AddressRefused, resolve
+from app.triggers.service.sources import MAX_FILE, MAX_FILES, SourceFailed, TooLarge, is_pipeline
 
 COMMAND_S = 60.0
 """How long one git command may take."""
-MAX_FILES = 100
-MAX_FILE = 1 << 20
-MAX_PATH = 255
-"""How many pipeline files a repository may have, how many bytes each, how long their paths."""
-
 _MAX_OUTPUT = 32 << 20
 _PORTS = {"http": 80, "https": 443}
 
 
-class GitFailed(Exception):
-    """The repository cannot be read; the text says why, without credentials."""
-
-
-class TooLarge(GitFailed):
-    """A file has more bytes than a pipeline file may have."""
+class GitFailed(SourceFailed):
+    """git cannot read the repository; the text says why, without credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +166,8 @@ class Git:
             listed = await self.run("ls-tree", "-z", commit, "--", f"{folder}/")
             entries = [entry.split("\t", 1) for entry in _texts(listed)]
             if entries:
-                paths = [
-                    path
-                    for kind, path in entries
-                    if kind.startswith("100") and len(path) <= MAX_PATH
-                ]
-                found = [path for path in paths if path.endswith((".yml", ".yaml"))]
+                paths = [path for kind, path in entries if kind.startswith("100")]
+                found = [path for path in paths if is_pipeline(path)]
                 if len(found) > MAX_FILES:
                     raise GitFailed(f"{folder} has more than {MAX_FILES} pipeline files")
                 return sorted(found)
@@ -195,7 +183,7 @@ class Git:
             return None
         blob = listed[0].split("\t", 1)[0].split(" ")[2]
         if int(await self.run("cat-file", "-s", blob)) > MAX_FILE:
-            raise TooLarge(f"{path} is larger than {MAX_FILE >> 20} MiB")
+            raise TooLarge(path)
         return await self.run("cat-file", "blob", blob)
 
     async def message(self, commit: str) -> str:

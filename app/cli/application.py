@@ -1,5 +1,7 @@
 """The table of commands, and a group that imports a command's module only when it is called."""
 
+import errno
+import os
 import sys
 from importlib import import_module
 from typing import Any, Final
@@ -7,7 +9,9 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from app.cli.errors import CANCELLED, CommandFailed
+from app.cli.errors import CANCELLED, FAILURE, CommandFailed
+
+_CANNOT_WRITE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 COMMANDS: Final = {
     "run": "Run a pipeline file here and now, without a server",
@@ -86,4 +90,10 @@ def main() -> None:
     except BrokenPipeError:
         # The reader (`| head`) has seen enough. Python would complain again at its own exit.
         sys.stderr.close()
-        sys.exit(1)
+        sys.exit(FAILURE)
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE:
+            raise
+        typer.echo(f"ansflow: {error.strerror}", err=True)
+        # What is still buffered cannot be written at exit either.
+        os._exit(FAILURE)

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from app.cli.listing import table
-from app.cli.remote import DEFAULT_URL, Token, Url, open_server, pages, pipeline_id
+from app.cli.remote import DEFAULT_URL, Token, Url, open_server, pages, pipeline_id, tell_if_nothing
+from app.engine.states import ExecutionStatus
 
 
 def command(
@@ -15,7 +16,7 @@ def command(
         str | None, typer.Argument(help="Only of this pipeline: id, project/slug or slug")
     ] = None,
     status: Annotated[
-        list[str] | None, typer.Option(help="Only in this state; may be repeated")
+        list[ExecutionStatus] | None, typer.Option(help="Only in this state; may be repeated")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many")] = 20,
     url: Url = DEFAULT_URL,
@@ -32,6 +33,7 @@ def command(
     with open_server(url, token) as server:
         of = None if pipeline is None else pipeline_id(server, pipeline)
         found = list(islice(pages(server, "/executions", pipeline_id=of, status=status), limit))
+    tell_if_nothing(found, token)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from app.cli.listing import table
-from app.cli.remote import DEFAULT_URL, Token, Url, open_server, pages
+from app.cli.remote import DEFAULT_URL, Token, Url, open_server, pages, tell_if_nothing
 
 
 def command(
@@ -26,6 +26,7 @@ def command(
         projects = {each["id"]: each["slug"] for each in pages(server, "/projects")}
         path = "/pipelines" if project is None else f"/projects/{project}/pipelines"
         found = list(pages(server, path))
+    tell_if_nothing(found, token)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return

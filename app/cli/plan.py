@@ -34,6 +34,8 @@ _WORDS = {
     "skipped": "does not run",
     "invalid": "fails",
 }
+_UNBOUNDED = 1_000_000
+"""Characters of a line."""
 
 
 def command(
@@ -170,7 +172,8 @@ def _print(request: Request, decision: Decision, forecasts: Sequence[Forecast]) 
     verb = "starts" if decision.matched else "does not start"
     tree = Tree(Text(f"{request.path} {verb}: {decision.reason}"))
     _grow(tree, forecasts)
-    Console(highlight=False, soft_wrap=not sys.stdout.isatty()).print(tree)
+    # A pipe has no width: a reason that is cut off there would be lost.
+    Console(highlight=False, width=None if sys.stdout.isatty() else _UNBOUNDED).print(tree)
 
 
 def _grow(tree: Tree, forecasts: Sequence[Forecast]) -> None:

@@ -1,7 +1,7 @@
 """A server over HTTP: `ANSFLOW_URL` and `ANSFLOW_TOKEN`, or `--url` and `--token`."""
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
@@ -117,6 +117,14 @@ def pages(server: Server, path: str, **parameters: Any) -> Iterator[dict[str, An
         after = page["next"]
         if after is None:
             return
+
+
+def tell_if_nothing(found: Sequence[object], token: str | None) -> None:
+    """Say on standard error why a list may be empty: nobody is logged in."""
+    if not found and not token:
+        typer.echo(
+            "ansflow: without ANSFLOW_TOKEN (or --token) only public projects are listed", err=True
+        )
 
 
 def pipeline_id(server: Server, reference: str) -> str:

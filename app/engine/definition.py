@@ -92,6 +92,14 @@ class Step:
     timeout_minutes: Scalar = None
     retry: Retry = Retry()
 
+    @property
+    def title(self) -> str:
+        """Its name as written; without one, what it runs, as on GitHub."""
+        if self.name:
+            return self.name
+        lines = (self.uses or self.run or "").strip().splitlines()
+        return f"Run {lines[0].strip()}" if lines else "Run"
+
 
 @dataclass(frozen=True, slots=True)
 class Strategy:

@@ -43,3 +43,11 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     )
     assert done.stdout == "{\n"
     assert done.stderr == ""
+
+
+def test_a_full_disk_is_one_sentence() -> None:
+    done = subprocess.run(  # noqa: S602  a redirection is what is tested
+        f"{ANSFLOW} schema > /dev/full", shell=True, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == "ansflow: No space left on device\n"

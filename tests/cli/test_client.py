@@ -210,6 +210,16 @@ class TestLists:
         found = json.loads(server("pipelines", "--json").stdout)
         assert "sample" in {each["slug"] for each in found}
 
+    def test_who_is_not_logged_in_is_told_why_nothing_is_listed(self, server: Server) -> None:
+        for command in ("executions", "pipelines"):
+            assert "only public projects" in server(command, ANSFLOW_TOKEN="").stderr
+            assert server(command).stderr == ""
+
+    def test_an_unknown_state_is_refused_with_the_known_ones(self, server: Server) -> None:
+        result = server("executions", "--status", "done")
+        assert result.exit_code == 2
+        assert "timed_out" in result.stderr
+
     def test_executions_of_a_pipeline_and_state(self, server: Server) -> None:
         lines = server("executions", "examples/sample").stdout.splitlines()
         assert {line.split()[2] for line in lines[1:]} == {"success"}

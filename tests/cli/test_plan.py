@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Invoke
+from tests.cli.conftest import Ansflow, Invoke
 
 SOURCE = """\
 on:
@@ -166,3 +166,13 @@ def test_the_event_has_the_inputs_as_text_and_the_payload(
     (tmp_path / "event.json").write_text('{"sender": {"login": "ada"}}')
     found = plan(*options)
     assert {job["key"] for job in found["jobs"] if job["outlook"] == "now"} == running
+
+
+def test_a_pipe_gets_reasons_and_matrix_to_the_end(ansflow: Ansflow, write: Any) -> None:
+    values = ", ".join(f"value-{number:02}" for number in range(40))
+    name = write(
+        "on: push\njobs:\n  a:\n    runs-on: x\n    strategy:\n      matrix:\n        include:\n"
+        f"          - {{long: '{values}'}}\n    steps: [{{run: make}}]\n"
+    )
+    result = ansflow("plan", name, "--event", "push", "--ref", "main", COLUMNS="40")
+    assert f"[long={values}]" in result.stdout

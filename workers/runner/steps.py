@@ -41,7 +41,7 @@ async def run_step(run: JobRun, step: Step, defaults: RunDefaults) -> None:
     Raises:
         Replaced: the claim is lost.
     """
-    name = run.masker.text(step.name or default_name(step), MAX_NAME)
+    name = run.masker.text(step.title, MAX_NAME)
     number = run.assignment.first_step_attempt
     update = StepUpdate(step.index, number, name, StepStatus.PENDING)
     running = RunningStep(run, step, defaults, update, {})
@@ -60,21 +60,21 @@ async def run_step(run: JobRun, step: Step, defaults: RunDefaults) -> None:
 
 def skip_step(run: JobRun, step: Step, reason: str) -> None:
     """Say that a step does not run, without asking its condition."""
-    name = run.masker.text(step.name or default_name(step), MAX_NAME)
+    name = run.masker.text(step.title, MAX_NAME)
     update = StepUpdate(step.index, run.assignment.first_step_attempt, name, StepStatus.PENDING)
     _skip(RunningStep(run, step, RunDefaults(), update, {}), reason)
 
 
-def default_name(step: Step) -> str:
-    """The name of a step that has none, as GitHub makes it."""
-    lines = (step.uses or step.run or "").strip().splitlines()
-    return f"Run {lines[0].strip()}" if lines else "Run"
-
-
 async def _name(running: RunningStep) -> str:
-    if not running.step.name:
-        return default_name(running.step)
-    return await running.run.scope.text(running.step.name, "name", running.env)
+    step, scope = running.step, running.run.scope
+    if step.name:
+        return await scope.text(step.name, "name", running.env)
+    try:
+        shown = await scope.text(step.title, "run", running.env)
+    except EvaluationFailed:
+        # One that goes on in the next line; if it is wrong, the script itself says so.
+        return step.title
+    return (shown.splitlines() or [step.title])[0]
 
 
 def _why_skipped(run: JobRun, step: Step) -> str:

@@ -15,6 +15,7 @@ from app.engine.definition import Diagnostic, Position
 from app.engine.document.findings import MAX_ERRORS
 from app.engine.document.nodes import MappingNode, Node, ScalarNode, SequenceNode, position
 from app.engine.document.scalars import UnknownTag, no_meaning, resolve
+from app.engine.document.yaml_hints import yaml_hint
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 100
@@ -132,7 +133,9 @@ def _unreadable(error: yaml.YAMLError, text: str) -> Unreadable:
         return Unreadable("too_deep", _TOO_DEEP, line, column)
     context = getattr(error, "context", None)
     detail = f"{context}: {problem}" if context else problem
-    return Unreadable("invalid_yaml", f"not valid YAML: {detail}", line, column)
+    begin = getattr(error, "context_mark", None) or mark
+    hint = yaml_hint(problem, begin.line + 1)
+    return Unreadable("invalid_yaml", f"not valid YAML: {detail}{hint}", line, column)
 
 
 class _Composer:

@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 from app.engine.definition import Position
+from app.engine.document.expression_hints import expression_hint
 from app.engine.document.findings import Findings, Written
 from app.engine.document.nodes import ScalarNode
 from app.engine.expressions import (
@@ -11,6 +12,7 @@ from app.engine.expressions import (
     Path,
     availability,
     condition,
+    has_expression,
     parse_template,
     references,
 )
@@ -18,7 +20,8 @@ from app.engine.expressions import (
 _REMEMBERED_LENGTH = 2000
 MAX_EXPRESSIONS = 20_000
 """In one file; honest files of 1 MiB have far fewer, and each costs some 20 µs to parse."""
-_Read = tuple[frozenset[Path], ExpressionError | None]
+_Read = tuple[frozenset[Path], ExpressionError | None, bool]
+"""References, what is wrong, and whether it is a condition that text makes true."""
 _NOTHING: frozenset[Path] = frozenset()
 
 
@@ -30,21 +33,19 @@ def read(written: Written, source: str, findings: Findings) -> frozenset[Path]:
         findings.error("invalid_expression", message, written.node, written.path)
         return _NOTHING
     reader = _read if len(text) > _REMEMBERED_LENGTH else _remembered
-    paths, error = reader(text, written.key, written.is_condition)
+    paths, error, always_true = reader(text, written.key, written.is_condition)
     if error is not None:
         place = locate(source, written.node, error.position)
-        message = f"the expression is not valid: {error.message}{_hint(error, written.key)}"
+        hint = expression_hint(error, written.key)
+        message = f"the expression is not valid: {error.message.rstrip()}{hint}"
         findings.add("error", "invalid_expression", message, place, written.path)
+    if always_true:
+        message = (
+            "text around '${{ }}' makes this condition always true, as on GitHub; put all of it "
+            "between '${{' and '}}', or leave both out"
+        )
+        findings.warning("condition_is_text", message, written.node, written.path)
     return paths
-
-
-def _hint(error: ExpressionError, key: str) -> str:
-    allowed = availability(key)
-    if allowed is None or not error.message.startswith("Unrecognized"):
-        return ""
-    functions = ", ".join(sorted(allowed.functions)).replace("hashfiles", "hashFiles")
-    contexts = f". Available here: {', '.join(sorted(allowed.contexts))}"
-    return f"{contexts}; functions besides the built-in: {functions}" if functions else contexts
 
 
 def _read(text: str, key: str, is_condition: bool) -> _Read:
@@ -54,11 +55,13 @@ def _read(text: str, key: str, is_condition: bool) -> _Read:
     names, functions = allowed.contexts, allowed.functions
     try:
         if is_condition:
-            return references(condition(text, names=names, functions=functions)), None
+            paths = references(condition(text, names=names, functions=functions))
+            return paths, None, has_expression(text) and not parse_template(text.strip()).is_whole
         template = parse_template(text, names=names, functions=functions)
     except ExpressionError as error:
-        return _NOTHING, error
-    return _NOTHING.union(*(references(part) for part in template.expressions)), None
+        return _NOTHING, error, False
+    paths = _NOTHING.union(*(references(part) for part in template.expressions))
+    return paths, None, False
 
 
 _remembered = lru_cache(maxsize=2048)(_read)

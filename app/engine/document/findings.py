@@ -91,12 +91,19 @@ class Findings:
 def near(word: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown word: what it may have been, or what is known."""
     candidates = sorted(known)[:1000]
-    by_case = {candidate.lower(): candidate for candidate in candidates}
-    matches = get_close_matches(word[:100].lower(), list(by_case), n=3, cutoff=0.6)
-    if matches:
-        return "; did you mean " + " or ".join(f"'{by_case[match]}'" for match in matches) + "?"
+    if meant := did_you_mean(word, candidates):
+        return meant
     shown = ", ".join(shortened(candidate) for candidate in candidates[:40])
     return f"; known are: {shown}" if shown else ""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown word: what it may have been; empty: no idea."""
+    by_case = {candidate.lower(): candidate for candidate in known}
+    matches = get_close_matches(word[:100].lower(), list(by_case), n=3, cutoff=0.6)
+    if not matches:
+        return ""
+    return "; did you mean " + " or ".join(f"'{by_case[match]}'" for match in matches) + "?"
 
 
 def joined(words: Iterable[str]) -> str:

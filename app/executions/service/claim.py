@@ -12,7 +12,7 @@ from typing import Any
 
 from app.core.clock import new_id
 from app.core.db import AsyncSession, Database
-from app.engine.definition import Definition, Job, Step
+from app.engine.definition import Definition, Job
 from app.engine.machine import job_contexts, scope_of
 from app.engine.machine.types import JobClaimed, Node, Snapshot
 from app.engine.states import StepStatus
@@ -142,7 +142,7 @@ async def insert_steps(
             "index": step.index,
             "try_number": 1,
             "step_id": step.id,
-            "name": step_name(step)[:500],
+            "name": step.title[:500],
             "status": StepStatus.PENDING,
             "outputs": {},
         }
@@ -150,16 +150,6 @@ async def insert_steps(
     ]
     await MovingRepository(session).insert_steps(rows)
     return steps
-
-
-def step_name(step: Step) -> str:
-    """What a step is called when it has no name: as GitHub does."""
-    if step.name:
-        return step.name
-    if step.uses is not None:
-        return f"Run {step.uses}"
-    lines = (step.run or "").strip().splitlines()
-    return f"Run {lines[0]}" if lines else "Run"
 
 
 def claimed_of(

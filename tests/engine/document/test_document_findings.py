@@ -62,6 +62,8 @@ WARNINGS = {
     "step in a condition": step("run: x\nif: ▶steps.b.outcome == 'failure'"),
     "input": "run-name: a ${{ ▶inputs.b }}\nsteps: [{run: x}]",
     "matrix": job("strategy: {matrix: {a: [1]}}\nname: ${{ ▶matrix.b }}"),
+    "property of github": step("run: echo ${{ ▶github.shaa }}"),
+    "property of the runner": step("run: echo ${{ ▶runner.oss }}"),
     "matrix without matrix": step("run: echo ${{ ▶matrix.b }}"),
     "job of an output": on("workflow_call: {outputs: {a: {value: '${{ ▶jobs.b.result }}'}}}"),
 }
@@ -113,6 +115,17 @@ class TestHints:
             (step("run: x\nshell: bsh"), "did you mean 'bash' or 'sh'"),
             (on("schedule: [{cron: '0 0 * * MOM'}]"), "did you mean 'MON'"),
             (job("if: secrets.A"), "Available here: github, inputs, needs, vars"),
+            (step("run: echo ${{ githb.ref }}"), "did you mean 'github'? Available here: env"),
+            (step("run: echo ${{ contain('a') }}"), "did you mean 'contains'?"),
+            (step("run: x\nif: github.ref = 'a'"), "'==' compares"),
+            (step('run: x\nif: github.ref == "a"'), "text stands between single quotes"),
+            (step("run: echo ${{ 1 + 2 }}"), "expressions cannot calculate"),
+            (on("push: {branches: [*]}"), "put the value in quotes"),
+            ("name: x\n  on: push", "put the value in quotes if it holds ': '"),
+            ('on: push\nname: "x\njobs: 1\n', "the quote of line 2 is not closed"),
+            ("on: [push\njobs: {}", "the '[' of line 1 is not closed"),
+            ("on: {push: a\njobs: []", "the '{' of line 1 is not closed"),
+            ("jobs:\n  a:\n    x: 1\n   b: 1", "begin in the same column"),
         ],
     )
     def test_a_message_says_what_was_meant(self, text: str, hint: str) -> None:
@@ -145,3 +158,22 @@ def test_the_page_of_actions_shows_them_all() -> None:
     # Made by: python -m app.engine.document.action_pages > docs/actions.md
     page = Path(__file__).parents[3] / "docs" / "actions.md"
     assert page.read_text() == as_markdown()
+
+
+CONDITIONS_OF_TEXT = {
+    "before": step("run: x\nif: ▶${{ false }} && true"),
+    "after": step("run: x\nif: ▶'! ${{ true }}'"),
+    "two": step("run: x\nif: ▶${{ true }} || ${{ false }}"),
+    "of a job": job("if: ▶${{ github.ref }} == 'a'"),
+}
+
+
+@pytest.mark.parametrize("text", CONDITIONS_OF_TEXT.values(), ids=CONDITIONS_OF_TEXT.keys())
+def test_text_around_the_expression_of_a_condition_is_a_warning(text: str) -> None:
+    source, place = marked(text)
+    assert found(source, "warning") == [("condition_is_text", place)]
+
+
+def test_a_property_that_has_no_value_here_is_a_notice() -> None:
+    source, place = marked(step("run: echo ${{ ▶github.actor_id }} ${{ github.actor }}"))
+    assert found(source, "notice") == [("no_effect", place)]

@@ -1,4 +1,4 @@
-"""What expressions refer to: `needs`, `steps`, `inputs`, `matrix`, `jobs`.
+"""What expressions refer to: `needs`, `steps`, `inputs`, `matrix`, `jobs`, `github`, `runner`.
 
 GitHub evaluates what does not exist to nothing, so these are warnings.
 """
@@ -6,14 +6,16 @@ GitHub evaluates what does not exist to nothing, so these are warnings.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from app.engine.definition import Position
 from app.engine.document.expressions import MAX_EXPRESSIONS, locate, read
 from app.engine.document.findings import Findings, Written
 from app.engine.document.nodes import MappingNode, Node, ScalarNode, child, entries, scalars
 from app.engine.document.rules.graph import step_lists
+from app.engine.document.rules.properties import EMPTY_HERE, PROPERTIES
 from app.engine.expressions import Path
 
 MAX_WARNINGS = 100
-_CHECKED = frozenset({"needs", "steps", "inputs", "matrix", "jobs"})
+_CHECKED = frozenset({"needs", "steps", "inputs", "matrix", "jobs", *PROPERTIES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ def check_expressions(root: Node, source: str, findings: Findings) -> None:
     jobs = {key.text: job for key, job in entries(child(root, "jobs"))}
     names: dict[str, _Names] = {}
     every = {
+        **PROPERTIES,
         "inputs": _inputs(root),
         "jobs": frozenset(name.casefold() for name in jobs),
     }
@@ -77,13 +80,21 @@ def _warn(
     source: str,
     findings: Findings,
 ) -> None:
+    place = _place(written, f"{context}.{name}", source)
+    if context == "github" and name.casefold() in EMPTY_HERE:
+        message = f"'github.{name}' is always empty: AnsFlow has no such value"
+        findings.add("notice", "no_effect", message, place, written.path)
+        return
     hint = findings.near(name, known)
     if context == "needs":
         hint = f"; '{name}' is not among the 'needs' of this job{hint}"
     message = f"'{context}.{name}' does not exist and is always empty{hint}"
-    offset = max(written.node.text.lower().find(f"{context}.{name}".lower()), 0)
-    place = locate(source, written.node, offset)
     findings.add("warning", "unknown_reference", message, place, written.path)
+
+
+def _place(written: Written, reference: str, source: str) -> Position:
+    offset = max(written.node.text.lower().find(reference.lower()), 0)
+    return locate(source, written.node, offset)
 
 
 def _job_of(path: str) -> str:

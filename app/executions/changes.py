@@ -9,12 +9,30 @@ from app.engine.machine.types import Decision, Dispatch, Node
 from app.engine.states import TERMINAL_EXECUTION, TERMINAL_JOB, ExecutionStatus, JobStatus
 from app.executions.models import Execution, Job
 from app.executions.nodes import row_values, values_of
+from app.jobs.catalog import RunJob
+from app.jobs.outbox import Queued
 from app.jobs.queues import queue_for
 
 
 def dispatches(decision: Decision) -> dict[str, Dispatch]:
     """The dispatches of a decision by key."""
     return {one.key: one for one in decision.commands if isinstance(one, Dispatch)}
+
+
+def messages_of(
+    execution: Execution, by_key: Mapping[str, Job], decision: Decision
+) -> list[Queued]:
+    """The messages that have the jobs run that a decision dispatches."""
+    nodes = {node.key: node for node in decision.snapshot.nodes}
+    return [
+        Queued(
+            RunJob(job_id=by_key[command.key].id, attempt=command.attempt),
+            queue=queue_for(execution.priority, nodes[command.key].labels),
+            not_before=command.not_before,
+        )
+        for command in decision.commands
+        if isinstance(command, Dispatch)
+    ]
 
 
 def stand_in(row: Mapping[str, Any]) -> Job:

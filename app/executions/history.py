@@ -1,6 +1,7 @@
 """The history of an execution: its rows are the events that live subscribers get."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from app.core.db import AsyncSession
@@ -66,18 +67,8 @@ async def record(
     session: AsyncSession, execution: Execution, events: Sequence[Change], *, causes: Sequence[str]
 ) -> None:
     """Append events to the history, each with its cause; publish them after the commit."""
-    rows = [
-        {
-            "seq": event.seq,
-            "type": event.type,
-            "cause": cause,
-            "job_id": event.job_id if isinstance(event, JobChanged) else None,
-            "data": event.data(),
-            "at": event.at,
-        }
-        for event, cause in zip(events, causes, strict=True)
-    ]
-    await MovingRepository(session).append_events(execution.id, rows)
+    rows = [_row(execution, *each) for each in zip(events, causes, strict=True)]
+    await MovingRepository(session).append_events(rows)
     count_ended(session, events)
     if _changes_execution(events):
         await touch(session, EXECUTIONS, executions_of(execution.project_id))
@@ -85,6 +76,30 @@ async def record(
     await notify(session, *_notices(execution, events))
     if execution.repository_id is not None and _changes_execution(events):
         await enqueue(session, ReportStatus(execution_id=execution.id))
+
+
+async def record_new(
+    session: AsyncSession, started: Sequence[tuple[Execution, Sequence[Change]]], *, cause: str
+) -> None:
+    """As `record`, for any number of executions that have just begun, by no push: two INSERTs."""
+    rows = [_row(execution, event, cause) for execution, events in started for event in events]
+    await MovingRepository(session).append_events(rows)
+    if started:
+        projects = {executions_of(execution.project_id) for execution, _ in started}
+        await touch(session, EXECUTIONS, *projects)
+    publish_after_commit(session, *(event for _, events in started for event in events))
+
+
+def _row(execution: Execution, event: Change, cause: str) -> dict[str, Any]:
+    return {
+        "execution_id": execution.id,
+        "seq": event.seq,
+        "type": event.type,
+        "cause": cause,
+        "job_id": event.job_id if isinstance(event, JobChanged) else None,
+        "data": event.data(),
+        "at": event.at,
+    }
 
 
 def _changes_execution(events: Sequence[Change]) -> bool:

@@ -32,6 +32,7 @@ from app.executions.changes import (
     changed_values,
     dispatches,
     leaves_worker,
+    messages_of,
     new_row,
     stand_in,
     status_values,
@@ -45,9 +46,7 @@ from app.executions.memory import remember
 from app.executions.models import Execution, Job
 from app.executions.nodes import snapshot_of
 from app.executions.repository.moving import MovingRepository
-from app.jobs.catalog import RunJob
-from app.jobs.outbox import Queued, enqueue_all
-from app.jobs.queues import queue_for
+from app.jobs.outbox import enqueue_all
 from app.pipelines.definitions import Files
 
 
@@ -237,24 +236,19 @@ async def do_commands(
     now: datetime,
 ) -> None:
     """Write the messages and stop orders of a decision. `now` is the database's time."""
-    messages: list[Queued] = []
     gates: list[OpenGate] = []
     released: list[ReleaseGroup] = []
-    nodes = {node.key: node for node in decision.snapshot.nodes}
     for command in decision.commands:
-        job = by_key[command.key]
         match command:
-            case Dispatch():
-                queue = queue_for(execution.priority, nodes[command.key].labels)
-                message = RunJob(job_id=job.id, attempt=command.attempt)
-                messages.append(Queued(message, queue=queue, not_before=command.not_before))
             case StopJob():
-                await _stop(session, job, force=command.force)
+                await _stop(session, by_key[command.key], force=command.force)
             case OpenGate():
                 gates.append(command)
             case ReleaseGroup():
                 released.append(command)
-    await enqueue_all(session, messages, now=now)
+            case Dispatch():
+                pass  # All of them below, in one statement.
+    await enqueue_all(session, messages_of(execution, by_key, decision), now=now)
     if gates:
         await ask_gates(session, by_key, gates)
     ended = decision.snapshot.status in TERMINAL_EXECUTION

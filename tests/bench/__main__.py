@@ -12,6 +12,7 @@ BENCHMARKS = {
     "engine": "tests.bench.engine",
     "trigger": "tests.bench.triggers",
     "listing": "tests.bench.triggers",
+    "schedules": "tests.bench.schedules",
     "steps": "tests.bench.jobs",
     "chain": "tests.bench.jobs",
     "bulk": "tests.bench.jobs",

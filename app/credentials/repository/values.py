@@ -1,7 +1,7 @@
 """Statements about variables and secrets."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
@@ -46,6 +46,20 @@ class VariableRepository(Repository):
             .order_by(Variable.name)
         )
         return {row[0]: row[1] for row in await self.session.execute(statement)}
+
+    async def of_projects(
+        self, project_ids: Iterable[uuid.UUID]
+    ) -> Mapping[uuid.UUID, Mapping[str, str]]:
+        """Those of each of these projects itself, by name; one statement."""
+        found: dict[uuid.UUID, dict[str, str]] = {project_id: {} for project_id in project_ids}
+        statement = (
+            select(Variable.scope_id, Variable.name, Variable.value)
+            .where(Variable.scope_id.in_(sorted(found)))
+            .order_by(Variable.name)
+        )
+        for scope_id, name, value in await self.session.execute(statement):
+            found[scope_id][name] = value
+        return found
 
     async def of_environment(self, project_id: uuid.UUID, name: str) -> Mapping[str, str]:
         """Those of an environment of the project, by name; none when there is no such."""

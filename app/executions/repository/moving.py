@@ -107,13 +107,10 @@ class MovingRepository:
         if rows:
             await self._session.execute(_INSERT_ATTEMPTS, list(rows))
 
-    async def append_events(
-        self, execution_id: uuid.UUID, rows: Sequence[Mapping[str, Any]]
-    ) -> None:
+    async def append_events(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append to the history; `seq` is given by the caller, who holds the lock."""
         if rows:
-            values = [{"execution_id": execution_id, **row} for row in rows]
-            await self._session.execute(_INSERT_EVENTS, values)
+            await self._session.execute(_INSERT_EVENTS, list(rows))
 
     async def insert_steps(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """The steps of a claimed attempt, one statement."""

@@ -2,11 +2,11 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, tuple_, update
+from sqlalchemy import Select, case, delete, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from app.core.clock import db_now
@@ -54,25 +54,28 @@ class StartRepository:
             .execution_options(synchronize_session=False)
         )
         wanted = Pipeline.current_version if version is None else version
-        statement = (
-            select(
-                Pipeline.last_number,
-                Pipeline.project_id,
-                Project.slug,
-                Pipeline.slug,
-                Pipeline.name,
-                PipelineVersion.id,
-                db_now(),
-            )
-            .join(Project, Project.id == Pipeline.project_id)
-            .join(
-                PipelineVersion,
-                (PipelineVersion.pipeline_id == Pipeline.id) & (PipelineVersion.number == wanted),
-            )
-            .where(Pipeline.id == pipeline_id)
-        )
+        statement = _counted(wanted).where(Pipeline.id == pipeline_id)
         row = (await self._session.execute(statement)).one_or_none()
         return None if row is None else Counted(*row)
+
+    async def count_all(self, wanted: Mapping[uuid.UUID, int]) -> Mapping[uuid.UUID, Counted]:
+        """As `count`, for so many executions of each pipeline, of its current version: two
+        statements. The number is that of the first of them; pipelines that are gone are left out.
+        """
+        more = case(*((Pipeline.id == id_, count) for id_, count in wanted.items()))
+        await self._session.execute(
+            update(Pipeline)
+            .where(Pipeline.id.in_(sorted(wanted)))
+            .values(last_number=Pipeline.last_number + more)
+            .execution_options(synchronize_session=False)
+        )
+        statement = _counted(Pipeline.current_version).add_columns(Pipeline.id)
+        rows = await self._session.execute(statement.where(Pipeline.id.in_(sorted(wanted))))
+        counted = {row[-1]: Counted(*row[:-1]) for row in rows}
+        return {
+            id_: replace(each, number=each.number - wanted[id_] + 1)
+            for id_, each in counted.items()
+        }
 
     async def version(self, version_id: uuid.UUID) -> tuple[str, Mapping[str, str]]:
         """Text and called files of a version (read once per process and version)."""
@@ -87,6 +90,20 @@ class StartRepository:
         await self._session.execute(
             insert(table_of(Execution)).values(created_at=db_now(), **values)
         )
+        if jobs:
+            await self._session.execute(insert(table_of(Job)), list(jobs))
+
+    async def insert_all(
+        self,
+        executions: Sequence[Mapping[str, Any]],
+        jobs: Sequence[Mapping[str, Any]],
+        *,
+        now: datetime,
+    ) -> None:
+        """Any number of executions with their jobs: two statements. `now` is database time."""
+        # A value, not an expression: the driver joins rows into one INSERT only then.
+        rows = [{**values, "created_at": now} for values in executions]
+        await self._session.execute(insert(table_of(Execution)), rows)
         if jobs:
             await self._session.execute(insert(table_of(Job)), list(jobs))
 
@@ -131,3 +148,22 @@ class StartRepository:
         if rows:
             await self._session.execute(delete(IdempotencyKey).where(key.in_(rows)))
         return len(rows)
+
+
+def _counted(version: Any) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            Pipeline.last_number,
+            Pipeline.project_id,
+            Project.slug,
+            Pipeline.slug,
+            Pipeline.name,
+            PipelineVersion.id,
+            db_now(),
+        )
+        .join(Project, Project.id == Pipeline.project_id)
+        .join(
+            PipelineVersion,
+            (PipelineVersion.pipeline_id == Pipeline.id) & (PipelineVersion.number == version),
+        )
+    )

@@ -7,42 +7,32 @@ row and its members.
 """
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from app.audit.recording import fields_of
 from app.core.db import AsyncSession, Database
 from app.credentials.repository.values import VariableRepository
-from app.engine.definition import Definition
-from app.engine.document import InvalidDefinition, InvalidInputs, coerce_inputs
-from app.engine.expressions import ExpressionError, to_text
+from app.engine.document import InvalidDefinition
 from app.engine.machine import advance
-from app.engine.machine.types import Decision, ExecutionStarted, Snapshot
-from app.engine.plan import InvalidPlan, Plan, plan
-from app.engine.states import ExecutionStatus
-from app.events import ExecutionChanged
-from app.executions.changes import dispatches, new_row, stand_in
+from app.engine.machine.types import Decision, ExecutionStarted
+from app.engine.plan import InvalidPlan
 from app.executions.errors import (
     DefinitionIsInvalid,
     ExecutionNotFound,
     IdempotencyKeyReused,
-    InputsAreInvalid,
 )
-from app.executions.history import events_of, record
+from app.executions.history import record
 from app.executions.interpreter import do_commands
-from app.executions.models import Execution
 from app.executions.repository.groups import GroupRepository
-from app.executions.repository.starting import Counted, StartRepository
+from app.executions.repository.starting import StartRepository
+from app.executions.service.drafts import CAUSE, Draft, NewRows
 from app.executions.service.gates import cancel_members
 from app.executions.service.trail import record_execution
-from app.executions.service.triggers import Started, Trigger, new_execution
+from app.executions.service.triggers import Started, Trigger
 from app.pipelines.definitions import Parsed, parse_version, remembered
 
-__all__ = ["COLUMNS", "WAITS_FOR_GROUP", "Started", "Trigger", "start_execution", "start_within"]
-
-WAITS_FOR_GROUP = "waits for its concurrency group"
+__all__ = ["Started", "Trigger", "start_execution", "start_within"]
 
 
 async def start_execution(database: Database, trigger: Trigger, *, server_url: str) -> Started:
@@ -80,18 +70,11 @@ async def start_within(session: AsyncSession, trigger: Trigger, *, server_url: s
     counted = await repository.count(trigger.pipeline_id, version=trigger.version)
     if counted is None:
         raise ExecutionNotFound("there is no such pipeline or version")
-    parsed = remembered(counted.version_id)
-    if parsed is None:
-        source, called = await repository.version(counted.version_id)
-        parsed = _parse(counted.version_id, source, called)
+    parsed = await parsed_version(session, counted.version_id)
     variables = await VariableRepository(session).of_project(counted.project_id)
     trigger = replace(trigger, variables={**variables, **trigger.variables})
-    draft = _Draft.of(trigger, counted, parsed, server_url=server_url)
-    holds = await _enter_group(session, draft)
-    decision = draft.decision
-    if holds:
-        decision = advance(draft.decision.snapshot, ExecutionStarted(), now=counted.now)
-    await _insert(session, draft, decision, holds=holds, now=counted.now)
+    draft = Draft.of(trigger, counted, parsed, server_url=server_url)
+    await insert_draft(session, draft, now=counted.now)
     started = fields_of(draft.execution, "event", "ref", "sha", "inputs")
     await record_execution(session, trigger.by, "execution.start", draft.execution, started)
     if trigger.idempotency_key is not None and trigger.user_id is not None:
@@ -104,79 +87,27 @@ async def start_within(session: AsyncSession, trigger: Trigger, *, server_url: s
     return Started(draft.execution.id, draft.execution.number, is_new=True)
 
 
-def _parse(version_id: uuid.UUID, source: str, called: Mapping[str, str]) -> Parsed:
+async def parsed_version(session: AsyncSession, version_id: uuid.UUID) -> Parsed:
+    """A version as a definition; read once per process.
+
+    Raises: DefinitionIsInvalid.
+    """
+    parsed = remembered(version_id)
+    if parsed is not None:
+        return parsed
+    source, called = await StartRepository(session).version(version_id)
     try:
         return parse_version(version_id, source, called)
     except (InvalidDefinition, InvalidPlan) as error:
         raise DefinitionIsInvalid(str(error)) from error
 
 
-@dataclass(slots=True)
-class _Draft:
-    """An execution before its rows exist."""
-
-    execution: Execution
-    decision: Decision
-    group_id: uuid.UUID | None = None
-
-    @classmethod
-    def of(cls, trigger: Trigger, counted: Counted, parsed: Parsed, *, server_url: str) -> "_Draft":
-        execution = new_execution(trigger, counted, server_url=server_url)
-        only = None if trigger.only_job is None else (trigger.only_job,)
-        try:
-            execution.inputs = _inputs(trigger, parsed.definition)
-            _show_inputs(execution)
-            contexts = _contexts(execution)
-            planned = plan(parsed.definition, contexts, files=parsed.files, only=only)
-        except InvalidInputs as error:
-            problems = [{"input": name, "message": text} for name, text in error.problems]
-            raise InputsAreInvalid(str(error), errors=problems) from error
-        except (InvalidPlan, ExpressionError) as error:
-            raise DefinitionIsInvalid(f"the pipeline cannot be planned: {error}") from error
-        _name(execution, parsed.definition, planned, counted)
-        snapshot = Snapshot(
-            status=ExecutionStatus.QUEUED,
-            nodes=planned.nodes,
-            contexts=contexts,
-            files=parsed.files,
-        )
-        return cls(execution, Decision(snapshot))
+def begun(draft: Draft, *, now: datetime) -> Decision:
+    """What the machine decides about a planned execution that may begin."""
+    return advance(draft.decision.snapshot, ExecutionStarted(), now=now)
 
 
-def _inputs(trigger: Trigger, definition: Definition) -> dict[str, Any]:
-    if trigger.event != "workflow_dispatch" and not trigger.inputs:
-        return {}
-    return dict(coerce_inputs(definition.on.dispatch_inputs, trigger.inputs))
-
-
-def _show_inputs(execution: Execution) -> None:
-    """`github.event.inputs`: all of them as text, with the defaults, as GitHub sends them."""
-    if execution.event == "workflow_dispatch":
-        shown = {name: to_text(value) for name, value in execution.inputs.items()}
-        execution.github["event"].setdefault("inputs", shown)
-
-
-def _name(execution: Execution, definition: Definition, planned: Plan, counted: Counted) -> None:
-    title = planned.run_name or definition.name or counted.pipeline_name
-    execution.title = title[:500]
-    execution.priority = definition.priority
-    group = planned.concurrency_group
-    execution.concurrency_group = group[:255] if group else None
-    if group and definition.concurrency is not None:
-        line = definition.concurrency.position.line
-        execution.reason = f"{WAITS_FOR_GROUP} `{group[:255]}` (line {line})"
-    execution.cancel_in_progress = planned.cancel_in_progress
-
-
-def _contexts(execution: Execution) -> dict[str, Any]:
-    return {
-        "github": {**execution.github, "run_attempt": "1"},
-        "inputs": execution.inputs,
-        "vars": execution.vars,
-    }
-
-
-async def _enter_group(session: AsyncSession, draft: _Draft) -> bool:
+async def _enter_group(session: AsyncSession, draft: Draft) -> bool:
     """Lock the execution's concurrency group; True when it may run at once."""
     execution = draft.execution
     if execution.concurrency_group is None:
@@ -192,48 +123,18 @@ async def _enter_group(session: AsyncSession, draft: _Draft) -> bool:
     return not members
 
 
-COLUMNS = tuple(
-    "id project_id pipeline_id version_id number attempt title event ref sha github vars inputs "  # noqa: SIM905  a list of twenty words reads worse
-    "triggered_by actor priority cancel_requested concurrency_group cancel_in_progress "
-    "workdir repository_id trusted".split()
-)
-"""What an INSERT takes from the row of a new execution."""
+async def insert_draft(session: AsyncSession, draft: Draft, *, now: datetime) -> None:
+    """Write a planned execution and let it begin, or wait for its concurrency group.
 
-
-async def _insert(
-    session: AsyncSession, draft: _Draft, decision: Decision, *, holds: bool, now: datetime
-) -> None:
-    execution, after = draft.execution, decision.snapshot
-    due = dispatches(decision)
-    rows = [
-        new_row(execution, node, position, due.get(node.key), now=now)
-        for position, node in enumerate(after.nodes)
-    ]
-    execution.seq = 1
-    names = {row["key"]: (row["id"], row["name"], row["attempt"]) for row in rows}
-    events = [_created(execution), *events_of(execution, decision.transitions, names)]
-    values = {name: getattr(execution, name) for name in COLUMNS}
-    values |= {
-        "status": after.status if holds else ExecutionStatus.WAITING,
-        "reason": after.reason if holds else execution.reason,
-        "seq": len(events),
-    }
-    await StartRepository(session).insert(values, rows)
-    await record(session, execution, events, causes=["ExecutionStarted"] * len(events))
+    Parameters: `now` is the database's time.
+    """
+    execution, holds = draft.execution, await _enter_group(session, draft)
+    decision = begun(draft, now=now) if holds else draft.decision
+    new = NewRows.of(execution, decision, holds=holds, now=now)
+    await StartRepository(session).insert(new.execution, new.jobs)
+    await record(session, execution, new.events, causes=[CAUSE] * len(new.events))
     if draft.group_id is not None:
         await GroupRepository(session).add(
             draft.group_id, execution_id=execution.id, job_id=None, attempt=1, holds=holds
         )
-    jobs = {row["key"]: stand_in(row) for row in rows}
-    await do_commands(session, execution, jobs, decision, now=now)
-
-
-def _created(execution: Execution) -> ExecutionChanged:
-    return ExecutionChanged(
-        seq=1,
-        execution_id=execution.id,
-        pipeline_id=execution.pipeline_id,
-        project_id=execution.project_id,
-        number=execution.number,
-        status=ExecutionStatus.QUEUED,
-    )
+    await do_commands(session, execution, new.by_key(), decision, now=now)

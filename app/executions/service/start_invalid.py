@@ -7,7 +7,7 @@ from app.executions.errors import ExecutionNotFound
 from app.executions.following import tell_followers
 from app.executions.history import record
 from app.executions.repository.starting import StartRepository
-from app.executions.service.start import COLUMNS
+from app.executions.service.drafts import COLUMNS
 from app.executions.service.triggers import Started, Trigger, new_execution
 
 INVALID_DEFINITION = "invalid_definition"

@@ -15,7 +15,7 @@ from app.projects.dependencies import guard
 from app.projects.rights import Action
 from app.projects.service.access import access
 from app.triggers.schedules.models import Schedule
-from app.triggers.schedules.repository import ScheduleRepository
+from app.triggers.schedules.repository.schedules import ScheduleRepository
 
 ScheduleId = Annotated[uuid.UUID, Path(description="Id of a schedule")]
 

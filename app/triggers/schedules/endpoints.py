@@ -22,7 +22,8 @@ from app.triggers.schedules.errors import (
     ScheduleNotFound,
     TooManySchedules,
 )
-from app.triggers.schedules.repository import FireRepository, ScheduleRepository
+from app.triggers.schedules.repository.fires import FireRepository
+from app.triggers.schedules.repository.schedules import ScheduleRepository
 from app.triggers.schedules.schemas import (
     FireRead,
     ScheduleCreate,

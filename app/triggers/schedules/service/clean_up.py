@@ -1,7 +1,7 @@
 """Removes what is known of fires of long ago."""
 
 from app.core.db import Database
-from app.triggers.schedules.repository import FireRepository
+from app.triggers.schedules.repository.fires import FireRepository
 
 KEPT_S = 90 * 24 * 3600.0
 AT_ONCE = 1000

@@ -12,7 +12,7 @@ from app.pipelines.definitions import parse_version
 from app.pipelines.errors import PipelineNotFound
 from app.pipelines.models import PipelineVersion
 from app.pipelines.repository import PipelineRepository, VersionRepository
-from app.triggers.schedules.repository import ScheduleRepository
+from app.triggers.schedules.repository.schedules import ScheduleRepository
 from app.triggers.schedules.service.schedules import new_defined, refusal
 
 

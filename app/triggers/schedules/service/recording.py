@@ -10,7 +10,7 @@ from app.core.db import AsyncSession, Database
 from app.jobs.catalog import StartFires
 from app.jobs.outbox import Queued, enqueue_all
 from app.triggers.schedules.models import CatchUp, FireStatus
-from app.triggers.schedules.repository import DueSchedule, FireRepository, NewFire
+from app.triggers.schedules.repository.fires import DueSchedule, FireRepository, NewFire
 from app.triggers.schedules.times import NeverFires, latest, next_fire
 
 T = TypeVar("T")

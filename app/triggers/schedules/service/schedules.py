@@ -19,7 +19,7 @@ from app.triggers.schedules.errors import (
     TooManySchedules,
 )
 from app.triggers.schedules.models import CatchUp, Overlap, Schedule
-from app.triggers.schedules.repository import ScheduleRepository
+from app.triggers.schedules.repository.schedules import ScheduleRepository
 from app.triggers.schedules.times import NeverFires, next_fire, upcoming
 
 MOST = 100

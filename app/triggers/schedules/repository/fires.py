@@ -1,24 +1,21 @@
-"""Statements about schedules and their fires; what a caller may see is in the base statement."""
+"""Statements about fires of schedules."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Select, bindparam, case, delete, func, insert, literal, select, update
 
-from app.auth.models import User
-from app.auth.principals import Principal
 from app.core.clock import db_now, new_id
-from app.core.orm import table_of
+from app.core.orm import Id, table_of
 from app.core.pagination import PageParams, Slice
 from app.core.repository import Repository
 from app.engine.states import TERMINAL_EXECUTION
 from app.executions.models import Execution
-from app.projects.repository import visible
-from app.triggers.schedules.errors import ScheduleNotFound
 from app.triggers.schedules.models import CatchUp, FireStatus, Schedule, ScheduleFire
+from app.triggers.schedules.repository.schedules import locked
 
 NO_BATCH = uuid.UUID(int=0)
 _LOOKED_BACK = 100
@@ -53,61 +50,6 @@ class Running:
 
     id: uuid.UUID
     number: int
-
-
-class ScheduleRepository(Repository):
-    """Schedules."""
-
-    async def find(self, principal: Principal, schedule_id: uuid.UUID) -> Schedule:
-        """A schedule of a project that the caller may see.
-
-        Raises: ScheduleNotFound.
-        """
-        statement = select(Schedule).where(
-            Schedule.id == schedule_id, visible(Schedule.project_id, principal)
-        )
-        schedule = await self.session.scalar(statement)
-        if schedule is None:
-            raise ScheduleNotFound
-        return schedule
-
-    async def lock(self, schedule_id: uuid.UUID) -> Schedule | None:
-        """The row as it is now; nobody else changes it until this transaction ends."""
-        return await self.session.scalar(
-            select(Schedule)
-            .where(Schedule.id == schedule_id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        )
-
-    async def of_pipeline(self, pipeline_id: uuid.UUID, params: PageParams) -> Slice[Schedule]:
-        """A page of those of a pipeline."""
-        return await self.page(_of(pipeline_id), Schedule.id, params)
-
-    async def of_project(self, project_id: uuid.UUID, params: PageParams) -> Slice[Schedule]:
-        """A page of those of a project."""
-        statement = select(Schedule).where(Schedule.project_id == project_id)
-        return await self.page(statement, Schedule.id, params)
-
-    async def defined(self, pipeline_id: uuid.UUID) -> Sequence[Schedule]:
-        """Those that stand in the pipeline's file, locked."""
-        statement = _of(pipeline_id).where(Schedule.is_defined.is_(True)).order_by(Schedule.id)
-        return (await self.session.scalars(statement.with_for_update())).all()
-
-    async def count(self, pipeline_id: uuid.UUID) -> int:
-        """How many a pipeline has."""
-        statement = select(func.count()).where(Schedule.pipeline_id == pipeline_id)
-        return (await self.session.execute(statement)).scalar_one()
-
-    async def owner(self, schedule: Schedule) -> User | None:
-        """The user whose rights count, as they are now."""
-        if schedule.owner_id is None:
-            return None
-        return await self.session.get(User, schedule.owner_id)
-
-    async def now(self) -> datetime:
-        """The database's time."""
-        return (await self.session.execute(select(db_now()))).scalar_one()
 
 
 class FireRepository(Repository):
@@ -211,12 +153,12 @@ class FireRepository(Repository):
 
     async def lock(self, fire_id: uuid.UUID) -> ScheduleFire | None:
         """The row as it is now, when it is still pending; call it with the schedule locked."""
-        return await self.session.scalar(
-            select(ScheduleFire)
-            .where(ScheduleFire.id == fire_id, ScheduleFire.status == FireStatus.PENDING)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        )
+        return await self.session.scalar(locked(_pending([fire_id])))
+
+    async def lock_all(self, fire_ids: Iterable[uuid.UUID]) -> Sequence[ScheduleFire]:
+        """As `lock`, for several, in order; call it with their schedules locked."""
+        statement = _pending(fire_ids).order_by(ScheduleFire.id)
+        return (await self.session.scalars(locked(statement))).all()
 
     async def waits_before(self, fire: ScheduleFire) -> int:
         """How many earlier fires of its schedule are pending."""
@@ -271,6 +213,18 @@ class FireRepository(Repository):
             .execution_options(synchronize_session=False)
         )
 
+    async def settle_started(self, executions: Mapping[uuid.UUID, uuid.UUID]) -> None:
+        """Say that locked pending fires, by id, started these executions; one statement."""
+        started = case(
+            *((ScheduleFire.id == id_, literal(own, Id())) for id_, own in executions.items())
+        )
+        await self.session.execute(
+            update(ScheduleFire)
+            .where(ScheduleFire.id.in_(sorted(executions)))
+            .values(status=FireStatus.STARTED, reason=None, execution_id=started)
+            .execution_options(synchronize_session=False)
+        )
+
     async def delete_old(self, *, older_than_s: float, limit: int) -> int:
         """Delete fires that were recorded longer ago and are not pending; returns how many."""
         old = (
@@ -287,5 +241,7 @@ class FireRepository(Repository):
         return len(ids)
 
 
-def _of(pipeline_id: uuid.UUID) -> Select[Schedule]:
-    return select(Schedule).where(Schedule.pipeline_id == pipeline_id)
+def _pending(fire_ids: Iterable[uuid.UUID]) -> Select[ScheduleFire]:
+    return select(ScheduleFire).where(
+        ScheduleFire.id.in_(sorted(fire_ids)), ScheduleFire.status == FireStatus.PENDING
+    )

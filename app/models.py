@@ -34,6 +34,7 @@ from app.triggers.models import (
     CommitStatus,
     Delivery,
     DeliveryResult,
+    HookRemoval,
     Repository,
     RepositoryPipeline,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "Execution",
     "ExecutionEvent",
     "GroupMember",
+    "HookRemoval",
     "IdempotencyKey",
     "Identity",
     "Inbox",

@@ -117,12 +117,22 @@ class SyncPipelines(Message):
 
 @dataclass(frozen=True, slots=True)
 class InstallHook(Message):
-    """A repository with a credential is new: make its webhook at the forge."""
+    """A repository with a credential is new, or its secret is: the forge gets its webhook."""
 
     wire = "hook.install"
     priority = "medium"
 
     repository_id: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveHook(Message):
+    """The repository of a webhook is gone, or is another one now: remove it from the forge."""
+
+    wire = "hook.remove"
+    priority = "medium"
+
+    removal_id: uuid.UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +255,7 @@ MESSAGES: tuple[type[Message], ...] = (
     CancelExecution,
     SyncPipelines,
     InstallHook,
+    RemoveHook,
     ReportStatus,
     FollowRun,
     MergeLogs,

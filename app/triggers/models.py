@@ -79,6 +79,24 @@ class Repository(SealedColumns, Base):
     updated_at: Mapped[datetime]
 
 
+class HookRemoval(Base):
+    """A webhook that is to be removed from its forge: of a repository that is gone, or is another
+    one now. `repository_id` is in the webhook's address; the rest is as the repository had it."""
+
+    __tablename__ = "hook_removals"
+    __table_args__ = TABLE_OPTIONS
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    repository_id: Mapped[uuid.UUID]
+    project_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    credential_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("credentials.id", ondelete="CASCADE")
+    )
+    forge: Mapped[Forge] = mapped_column(Enumerated(Forge))
+    clone_url: Mapped[str] = mapped_column(String(2000))
+    api_url: Mapped[str | None] = mapped_column(String(2000))
+
+
 class RepositoryPipeline(Base):
     """The pipeline that a file of a repository is. `last_delivery_id` is the newest delivery that
     chose its current version: an older one that comes late does not."""

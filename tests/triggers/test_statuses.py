@@ -7,19 +7,18 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from app.engine.states import ExecutionStatus
+from app.engine.states import ExecutionStatus, JobStatus
 from app.executions import history
-from app.executions.models import Execution
-from app.jobs.catalog import InstallHook, ReportStatus
-from app.triggers.models import CommitStatus, Repository
+from app.executions.models import Execution, Job
+from app.jobs.catalog import ReportStatus
+from app.triggers.models import CommitStatus
 from app.triggers.service.calling import ForgeUnreachable
-from app.triggers.service.hooks import install
 from app.triggers.service.statuses import BeingTold, report
 from app.triggers.service.syncing import Surroundings
 from tests.fixtures.answers import body
 from tests.triggers.conftest import AROUND, Place
 from tests.triggers.forge import FakeForge, forge_running
-from tests.triggers.repositories import WORKFLOW, GitRepository, deliver, push
+from tests.triggers.repositories import WORKFLOW, GitRepository, deliver_as, push
 
 FORGES = ("github", "gitea", "forgejo", "gitlab")
 FAILED = {"gitlab": "failed"}
@@ -48,19 +47,19 @@ class Started:
 
     @classmethod
     async def of(
-        cls, place: Place, git: GitRepository, forge: FakeForge, kind: str = "github"
+        cls,
+        place: Place,
+        git: GitRepository,
+        forge: FakeForge,
+        kind: str = "github",
+        text: str = WORKFLOW,
     ) -> "Started":
-        sha = git.commit({".ansflow/build.yml": WORKFLOW})
+        sha = git.commit({".ansflow/build.yml": text})
         repository = await place.repository(
             git.url, api_url=forge.url, credential_id=await credential(place), forge=kind
         )
-        # Signed as GitHub does; that the forge is another one matters only for its API.
-        async with place.database.session() as session:
-            await session.execute(update_forge(repository["id"], "github"))
-        answer = body(await deliver(place.anybody, repository, push(sha)), 202)
+        answer = body(await deliver_as(place.anybody, repository, push(sha)), 202)
         await place.sync(answer["delivery_id"])
-        async with place.database.session() as session:
-            await session.execute(update_forge(repository["id"], kind))
         (execution,) = await place.executions()
         # What the API was asked for while the files were read is told elsewhere.
         forge.calls.clear()
@@ -70,14 +69,14 @@ class Started:
         async with self.place.database.session() as session:
             (await session.get_one(Execution, self.id)).status = status
 
+    async def jobs_become(self, status: JobStatus, reason: str | None) -> None:
+        async with self.place.database.session() as session:
+            values = {"status": status, "reason": reason}
+            await session.execute(update(Job).where(Job.execution_id == self.id).values(**values))
+
     async def report(self, around: Surroundings = AROUND) -> None:
         message = ReportStatus(execution_id=self.id)
         await report(self.place.database, self.place.keys, message, around=around)
-
-
-def update_forge(repository_id: str, kind: str) -> Any:
-    """The statement that makes a repository one of another forge."""
-    return update(Repository).where(Repository.id == uuid.UUID(repository_id)).values(forge=kind)
 
 
 class TestStatus:
@@ -89,6 +88,7 @@ class TestStatus:
         started = await Started.of(place, git, forge, kind)
         for status in (
             ExecutionStatus.QUEUED,
+            ExecutionStatus.RUNNING,
             ExecutionStatus.SUCCESS,
             ExecutionStatus.FAILURE,
             ExecutionStatus.CANCELLED,
@@ -97,6 +97,7 @@ class TestStatus:
             await started.report()
         assert [each["state"] for each in forge.bodies()] == [
             "pending",
+            "running" if kind == "gitlab" else "pending",
             "success",
             FAILED.get(kind, "failure"),
             CANCELLED.get(kind, "error"),
@@ -106,7 +107,7 @@ class TestStatus:
         assert call.path.endswith(f"/statuses/{sha}")
         name = call.json["name" if kind == "gitlab" else "context"]
         assert name == "ansflow/build (push)"
-        assert call.json["target_url"] == f"http://ansflow.test/api/v1/executions/{started.id}"
+        assert call.json["target_url"] == f"http://ansflow.test/live#execution={started.id}"
         assert "t0ken" in (call.headers.get("private-token") or call.headers["authorization"])
 
     async def test_a_change_of_an_execution_orders_a_report(
@@ -136,6 +137,55 @@ class TestStatus:
         for _ in range(3):
             await started.report()
         assert [each["state"] for each in forge.bodies()] == ["success"]
+
+    @pytest.mark.parametrize(("kind", "told"), [("github", 2), ("gitlab", 1)])
+    async def test_what_it_waits_for_is_told(
+        self, place: Place, git: GitRepository, forge: FakeForge, kind: str, told: int
+    ) -> None:
+        started = await Started.of(place, git, forge, kind)
+        await started.report()
+        await started.become(ExecutionStatus.WAITING)
+        await started.jobs_become(JobStatus.WAITING, "waits for\n1 approval " + "x" * 200)
+        await started.report()
+        # GitLab refuses to hear of a state twice.
+        assert len(forge.bodies()) == told
+        shown = forge.bodies()[-1]["description"]
+        if kind == "github":
+            assert shown.startswith("#1 waiting: waits for 1 approval xxx")
+            assert (len(shown), shown[-1]) == (140, "…")
+
+    async def test_a_success_in_which_nothing_ran_says_so(
+        self, place: Place, git: GitRepository, forge: FakeForge
+    ) -> None:
+        started = await Started.of(place, git, forge)
+        await started.become(ExecutionStatus.SUCCESS)
+        await started.jobs_become(JobStatus.SKIPPED, None)
+        await started.report()
+        assert forge.bodies()[-1]["state"] == "success"
+        assert forge.bodies()[-1]["description"] == "#1 success: every job was skipped"
+
+    async def test_a_file_that_is_not_valid_is_a_failure_with_its_line(
+        self,
+        place: Place,
+        git: GitRepository,
+        forge: FakeForge,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        ordered: list[Any] = []
+
+        async def keep(_: object, message: object) -> None:
+            ordered.append(message)
+
+        monkeypatch.setattr(history, "enqueue", keep)
+        text = WORKFLOW.replace("steps:", "stepz:")
+        started = await Started.of(place, git, forge, text=text)
+        assert ordered == [ReportStatus(execution_id=started.id)]
+        await started.report()
+        (told,) = forge.bodies()
+        assert told["state"] == "failure"
+        assert told["description"].startswith(
+            "#1 failure: invalid_definition: .ansflow/build.yml, line 5, column 5"
+        )
 
     async def test_a_forge_that_is_away_is_told_later(
         self, place: Place, git: GitRepository, forge: FakeForge
@@ -180,54 +230,3 @@ class TestStatus:
         forge.answers, forge.location = [302], f"{forge.url}/elsewhere"
         await started.report()
         assert len(forge.calls) == 1
-
-
-class TestWebhookAtTheForge:
-    @pytest.mark.parametrize("kind", FORGES)
-    @pytest.mark.parametrize("database_under_test", ["sqlite"], indirect=True)
-    async def test_it_is_made_once_with_the_secret(
-        self, place: Place, forge: FakeForge, kind: str
-    ) -> None:
-        repository = await self._repository(place, forge, kind)
-        assert repository["hook_state"] == "pending"
-        await self._install(place, repository)
-        assert await self._state(place, repository) == ("installed", None)
-        (made,) = forge.bodies()
-        config = made if kind == "gitlab" else made["config"]
-        secret = made["token"] if kind == "gitlab" else config["secret"]
-        assert config["url"] == f"http://ansflow.test/api/v1/hooks/{repository['id']}"
-        assert secret == repository["webhook_secret"]
-        await self._install(place, repository)
-        assert len(forge.bodies()) == 1
-
-    async def test_one_that_is_there_is_not_made_again(
-        self, place: Place, forge: FakeForge
-    ) -> None:
-        repository = await self._repository(place, forge, "gitea")
-        forge.hooks = [{"config": {"url": repository["webhook_url"]}}]
-        url = repository["webhook_url"].partition("/api/")[0]
-        message = InstallHook(repository_id=uuid.UUID(repository["id"]))
-        around = Surroundings(url, allow_private=True)
-        await install(place.database, place.keys, message, around=around)
-        assert forge.bodies() == []
-        assert await self._state(place, repository) == ("installed", None)
-
-    async def test_a_refusal_is_shown(self, place: Place, forge: FakeForge) -> None:
-        repository = await self._repository(place, forge, "github")
-        forge.answers = [200, 403]
-        await self._install(place, repository)
-        state, reason = await self._state(place, repository)
-        assert (state, reason[:28]) == ("failed", "the forge answered 403: {}"[:28])
-
-    async def _repository(self, place: Place, forge: FakeForge, kind: str) -> Any:
-        return await place.repository(
-            forge=kind, api_url=forge.url, credential_id=await credential(place)
-        )
-
-    async def _install(self, place: Place, repository: Any) -> None:
-        message = InstallHook(repository_id=uuid.UUID(repository["id"]))
-        await install(place.database, place.keys, message, around=AROUND)
-
-    async def _state(self, place: Place, repository: Any) -> tuple[str, Any]:
-        shown = body(await place.owner.get(f"{place.path}/{repository['id']}"))
-        return shown["hook_state"], shown["hook_reason"]

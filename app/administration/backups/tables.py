@@ -47,6 +47,7 @@ EXCLUDED: Mapping[str, str] = MappingProxyType(
         "concurrency_members": "who runs or waits now",
         "deliveries": "what forges told, not what is defined",
         "delivery_results": "part of a delivery",
+        "hook_removals": "work that is done within minutes",
         "execution_events": "a history of executions",
         "executions": "what ran, not what is defined",
         "inbox_items": "told somebody of something that happened",

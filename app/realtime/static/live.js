@@ -55,11 +55,11 @@ function showExecution(id) {
 function hearExecution({ type, data }) {
   if (type === "execution.snapshot") {
     at("title").textContent = `${data.title} #${data.number}`;
-    setStatus(data.status);
+    setStatus(data);
     for (const job of data.jobs) execution.jobs.set(job.id, job);
     if (!execution.log && data.jobs.length > 0) showLog(data.jobs[0].id);
   } else if (type === "execution.changed") {
-    setStatus(data.status);
+    setStatus(data);
   } else if (type === "job.changed") {
     execution.jobs.set(data.job_id, { ...execution.jobs.get(data.job_id), ...data, id: data.job_id });
     if (!execution.log) showLog(data.job_id);
@@ -67,7 +67,8 @@ function hearExecution({ type, data }) {
   drawJobs();
 }
 
-function setStatus(status) {
+function setStatus({ status, reason }) {
+  at("reason").textContent = reason ?? "";
   at("status").textContent = status;
   at("status").dataset.status = status;
 }

@@ -3,14 +3,14 @@
 import uuid
 from collections.abc import Collection
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from app.core.pagination import PageParams, Slice
 from app.core.repository import Repository as Statements
 from app.credentials.models import Credential
 from app.pipelines.models import Pipeline
 from app.triggers.errors import RepositoryNotFound
-from app.triggers.models import Repository, RepositoryPipeline
+from app.triggers.models import HookRemoval, Repository, RepositoryPipeline
 
 
 class RepositoryRepository(Statements):
@@ -39,6 +39,14 @@ class RepositoryRepository(Statements):
         if lock:
             statement = statement.with_for_update()
         return await self.session.scalar(statement)
+
+    async def removal(self, removal_id: uuid.UUID) -> HookRemoval | None:
+        """A webhook that is to be removed; None when that is done."""
+        return await self.session.get(HookRemoval, removal_id)
+
+    async def forget_removal(self, removal_id: uuid.UUID) -> None:
+        """That webhook is removed, or stays for ever."""
+        await self.session.execute(delete(HookRemoval).where(HookRemoval.id == removal_id))
 
     async def credential(
         self, project_id: uuid.UUID, credential_id: uuid.UUID

@@ -3,11 +3,12 @@
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import exists, or_, select, update
 
 from app.core.clock import db_now
 from app.core.repository import Repository as Statements
-from app.executions.models import Execution
+from app.engine.states import JobStatus
+from app.executions.models import Execution, Job
 from app.triggers.models import CommitStatus, Repository
 
 
@@ -32,6 +33,20 @@ class StatusRepository(Statements):
         )
         row = (await self.session.execute(statement)).one_or_none()
         return None if row is None else Reported(*row)
+
+    async def of_jobs(self, execution: Execution) -> tuple[str | None, bool]:
+        """What the first waiting job waits for, None when none does; and whether there are jobs,
+        all of which were skipped."""
+        own = select(Job.id).where(Job.execution_id == execution.id)
+        waiting = (
+            select(Job.reason)
+            .where(Job.execution_id == execution.id, Job.status == JobStatus.WAITING)
+            .order_by(Job.id)
+            .limit(1)
+        )
+        skipped = select(exists(own), ~exists(own.where(Job.status != JobStatus.SKIPPED)))
+        has_jobs, has_skipped = (await self.session.execute(skipped)).one()
+        return await self.session.scalar(waiting), bool(has_jobs and has_skipped)
 
     async def take(self, execution_id: uuid.UUID, *, for_s: float) -> bool:
         """Become the only one who may tell the forge about it; False when somebody else is."""

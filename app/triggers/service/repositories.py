@@ -11,13 +11,11 @@ from app.core.clock import new_id, utcnow
 from app.core.crypto import new_token
 from app.core.db import AsyncSession
 from app.core.sealing import MasterKeys, seal_into
-from app.jobs.catalog import InstallHook
-from app.jobs.outbox import enqueue
 from app.projects.service.access import Access
 from app.triggers.errors import AddressNotAllowed, CredentialNotUsable, RepositoryNameTaken
-from app.triggers.forges.api import has_api
 from app.triggers.models import HookState, Repository
 from app.triggers.repository.repositories import RepositoryRepository
+from app.triggers.service.hooks import order_hook, order_removal
 from app.triggers.service.tokens import USABLE
 
 FIELDS = (
@@ -30,6 +28,8 @@ FIELDS = (
     "fork_policy",
 )
 """What may be changed, and what the audit trail keeps."""
+_OF_HOOK = ("clone_url", "api_url", "credential_id")
+"""Where the webhook is, and who makes it."""
 
 
 async def create_repository(
@@ -52,12 +52,9 @@ async def create_repository(
         created_at=now,
         **{**fields, "updated_at": now},
     )
-    if repository.credential_id is not None and has_api(repository.forge):
-        repository.hook_state = HookState.PENDING
     seal_into(repository, secret.encode(), keys.to_write())
+    await order_hook(session, repository)
     await _save(session, repository, allow_private=allow_private)
-    if repository.hook_state is HookState.PENDING:
-        await enqueue(session, InstallHook(repository_id=repository.id))
     after = fields_of(repository, *FIELDS, "forge")
     await _record(session, access, repository, "create", after=after)
     return repository, secret
@@ -71,26 +68,30 @@ async def update_repository(
     changes: dict[str, Any],
     allow_private: bool,
 ) -> Repository:
-    """Change fields of a repository.
+    """Change fields of a repository. With another credential or address, the webhook is made anew.
 
     Raises: RepositoryNotFound, RepositoryNameTaken, CredentialNotUsable, AddressNotAllowed.
     """
     repository = await _locked(session, access, repository_id)
     before = fields_of(repository, *FIELDS)
+    if changes.get("clone_url", repository.clone_url) != repository.clone_url:
+        await order_removal(session, repository)
     for field, value in changes.items():
         setattr(repository, field, value)
     repository.updated_at = utcnow()
+    after = fields_of(repository, *FIELDS)
+    if any(before[field] != after[field] for field in _OF_HOOK):
+        await order_hook(session, repository)
     await _save(session, repository, allow_private=allow_private)
-    await _record(
-        session, access, repository, "update", before=before, after=fields_of(repository, *FIELDS)
-    )
+    await _record(session, access, repository, "update", before=before, after=after)
     return repository
 
 
 async def rotate_secret(
     session: AsyncSession, keys: MasterKeys, *, access: Access, repository_id: uuid.UUID
 ) -> tuple[Repository, str]:
-    """A new secret for the webhook; the old one is refused from now on.
+    """A new secret for the webhook, which the forge is given if we can; the old one is refused
+    from now on.
 
     Raises: RepositoryNotFound, NoMasterKey.
     """
@@ -98,8 +99,7 @@ async def rotate_secret(
     secret = new_token(prefix="")
     seal_into(repository, secret.encode(), keys.to_write())
     repository.updated_at = utcnow()
-    # Whoever made the webhook has to give it the new secret.
-    repository.hook_state, repository.hook_reason = HookState.MANUAL, None
+    await order_hook(session, repository)
     await _save(session, repository, allow_private=True)
     await _record(session, access, repository, "rotate")
     return repository, secret
@@ -108,12 +108,13 @@ async def rotate_secret(
 async def delete_repository(
     session: AsyncSession, *, access: Access, repository_id: uuid.UUID
 ) -> None:
-    """Delete a repository with its deliveries; its pipelines stay.
+    """Delete a repository with its deliveries and its webhook at the forge; its pipelines stay.
 
     Raises: RepositoryNotFound.
     """
     repository = await _locked(session, access, repository_id)
     before = fields_of(repository, *FIELDS)
+    await order_removal(session, repository)
     await RepositoryRepository(session).delete(repository)
     await _record(session, access, repository, "delete", before=before)
 

@@ -6,7 +6,7 @@ from app.core.db import AsyncSession, ReadSession
 from app.core.sealing import MasterKeys
 from app.credentials.models import CredentialKind
 from app.credentials.service.credentials import resolve_credential
-from app.triggers.models import Repository
+from app.triggers.models import HookRemoval, Repository
 
 USABLE = frozenset({CredentialKind.TOKEN, CredentialKind.USERNAME_PASSWORD})
 
@@ -20,7 +20,7 @@ class Login:
 
 
 async def login_of(
-    session: AsyncSession | ReadSession, keys: MasterKeys, repository: Repository
+    session: AsyncSession | ReadSession, keys: MasterKeys, repository: Repository | HookRemoval
 ) -> Login | None:
     """The login of a repository; None when it has none.
 

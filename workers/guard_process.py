@@ -17,6 +17,7 @@ import re
 import select
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -31,13 +32,33 @@ _STATUS = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _STOP_PASSES = 20
+LABEL = "ansflow.job"
+_ENGINE_S = 60.0
+_ENGINE_PASSES = 5
+# What lists, and what removes, all that a job has with the engine.
+_REMOVALS = (
+    (("ps", "--all", "--quiet", "--no-trunc"), ("rm", "--force", "--volumes")),
+    (("network", "ls", "--quiet"), ("network", "rm")),
+    (("volume", "ls", "--quiet"), ("volume", "rm", "--force")),
+)
+_HANDED_OVER = ("work", "temp", "home", "tools", "commands")
 
 
 class Job:
-    """What is known of an open job: how to tell its processes and its folder."""
+    """What is known of an open job: how to tell its processes and its folder.
+
+    `engine` is the docker command once the job has containers, `engine_env` its environment.
+    """
 
     def __init__(
-        self, marker: str, uid: int | None, root: str, keep: bool = False, group: int | None = None
+        self,
+        marker: str,
+        uid: int | None,
+        root: str,
+        keep: bool = False,
+        group: int | None = None,
+        engine: str | None = None,
+        engine_env: dict[str, str] | None = None,
     ) -> None:
         if uid is not None and uid < LOWEST_UID:
             raise ValueError(f"uid {uid} is no account of a job")
@@ -46,6 +67,8 @@ class Job:
         self.root = root
         self.keep = keep
         self.group = group
+        self.engine = engine
+        self.engine_env = engine_env
 
 
 class Entry:
@@ -138,9 +161,66 @@ def belongs(job: Job, entry: Entry) -> bool:
     # The group also finds a process of root that is about to become the job's account.
     if job.group is not None and entry.group == job.group:
         return True
+    if job.engine is not None and job.marker == marker_of(entry.pid):
+        # A call of the engine, which has the worker's account, or a process in a container.
+        return True
     if job.uid is not None:
         return job.uid in entry.uids
     return job.marker == marker_of(entry.pid) or _is_inside(entry.pid, job.root)
+
+
+def remove_containers(job: Job) -> bool:
+    """Remove the containers, networks and volumes of a job with all that runs in them.
+
+    False when the engine does not answer or something is still there.
+    """
+    if job.engine is None:
+        return True
+    for _ in range(_ENGINE_PASSES):
+        # Once more after the last one was gone: a call that was killed may have left another.
+        left = False
+        for listing, removal in _REMOVALS:
+            code, output = _engine(job, *listing, "--filter", f"label={LABEL}={job.marker}")
+            if code != 0:
+                return False
+            found = output.split()
+            if found:
+                left = True
+                if listing[0] == "ps":
+                    _hand_over(job, found)
+                _engine(job, *removal, *found)
+        if not left:
+            return True
+    return False
+
+
+def _hand_over(job: Job, containers: list[str]) -> None:
+    """What root in a container wrote could not be removed by a worker that is not root."""
+    if os.geteuid() == 0:
+        return
+    folders = [os.path.join(job.root, name) for name in _HANDED_OVER]
+    owner = f"{os.geteuid()}:{os.getegid()}"
+    for container in containers:
+        _engine(job, "exec", "--user=0", container, "chown", "-R", owner, *folders)
+
+
+def _engine(job: Job, *arguments: str) -> tuple[int, str]:
+    assert job.engine is not None
+    try:
+        ended = subprocess.run(  # noqa: S603  the command that the worker found
+            [job.engine, *arguments],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_ENGINE_S,
+            env=job.engine_env or {},
+            cwd="/",
+            start_new_session=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return 1, ""
+    return ended.returncode, ended.stdout.decode("utf-8", "replace")
 
 
 def _is_inside(pid: int, root: str) -> bool:
@@ -207,10 +287,16 @@ class Guard:
             if changes:
                 self.save()
         self.kill_all()
+        left = {job.marker: job for job in self.jobs.values() if not remove_containers(job)}
         for job in self.jobs.values():
             remove(job)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.state_path)
+        self.jobs = left
+        if left:
+            # For the next guard: this engine does not answer now.
+            self.save()
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.state_path)
 
     def take(self, line: str) -> None:
         word, _, rest = line.partition(" ")
@@ -238,6 +324,7 @@ class Guard:
                 with contextlib.suppress(OSError):
                     os.write(1, f"killing {job.marker}\n".encode())
             kill_until_empty(job)
+            remove_containers(job)
 
 
 def _locked(path: str) -> int:
@@ -283,19 +370,33 @@ def clean_up_after_the_dead(folder: str) -> None:
         path = os.path.join(folder, name)
         with contextlib.suppress(OSError), open(path, "r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            done = True
             with contextlib.suppress(ValueError):
-                _finish_off(json.loads(file.read() or b"{}"))
-            os.unlink(path)
+                done = _finish_off(json.loads(file.read() or b"{}"))
+            if done:
+                os.unlink(path)
 
 
-def _finish_off(state: dict[str, Any]) -> None:
+def _finish_off(state: dict[str, Any]) -> bool:
     """Only by marker: numbers of accounts and groups may belong to somebody else by now. What
     cleared its environment under an account is killed by the next worker that takes the account.
+    False when containers are left, because their engine does not answer.
     """
+    done = True
     for fields in state.get("jobs", []):
-        job = Job(fields["marker"], None, fields["root"], fields["keep"])
+        engine, engine_env = fields.get("engine"), fields.get("engine_env")
+        job = Job(
+            fields["marker"],
+            None,
+            fields["root"],
+            fields["keep"],
+            engine=engine,
+            engine_env=engine_env,
+        )
         kill_until_empty(job)
+        done = remove_containers(job) and done
         remove(job)
+    return done
 
 
 def main() -> None:

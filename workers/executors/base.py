@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from workers.executors.process import HostProcess
 
 
 class CannotStart(Exception):
@@ -139,8 +142,27 @@ class Sandbox(Protocol):
         """
         ...
 
+    def hold_containers(self, program: str, env: Mapping[str, str]) -> None:
+        """Say that the job has containers, which `end` removes, and the guard if need be.
+
+        Parameters: `program` is the docker command of the worker, `env` its environment. The
+        folders of the job are opened to the accounts in its containers.
+        """
+        ...
+
+    def track(self, process: "HostProcess") -> None:
+        """Let `end` also release a process that the worker started for the job."""
+        ...
+
+    def take_over(self) -> None:
+        """Make files that others wrote in containers the job's own; may take long."""
+        ...
+
     async def end(self) -> None:
-        """Kill every process of the job, wait until none is left. No command is started after."""
+        """Kill every process of the job, wait until none is left, remove its containers.
+
+        No command is started after.
+        """
         ...
 
     async def close(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from workers.executors.base import CannotStart, Command, JobPaths, SandboxRequest
 from workers.executors.folders import make_folders, open_regular, write_new
+from workers.executors.process import HostProcess
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,16 @@ class DummySandbox:
     async def copy_in(self, source: Path, target: Path) -> None:
         """See `executors.base.Sandbox.copy_in`."""
         await asyncio.to_thread(shutil.copytree, source, target, dirs_exist_ok=True)
+
+    def hold_containers(self, program: str, env: Mapping[str, str]) -> None:
+        """See `executors.base.Sandbox.hold_containers`."""
+        raise CannotStart("This executor starts nothing, so it has no containers.")
+
+    def track(self, process: HostProcess) -> None:
+        """See `executors.base.Sandbox.track`."""
+
+    def take_over(self) -> None:
+        """See `executors.base.Sandbox.take_over`."""
 
     async def end(self) -> None:
         """See `executors.base.Sandbox.end`."""

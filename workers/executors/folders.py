@@ -1,5 +1,6 @@
 """The folders of a job, and files in them that the worker writes and reads safely."""
 
+import contextlib
 import errno
 import os
 import shutil
@@ -30,6 +31,40 @@ def make_folders(work_root: Path, root: Path, account: Account | None) -> JobPat
             os.chown(folder, 0, account.gid)
             folder.chmod(0o710)
     return paths
+
+
+def open_to_everybody(paths: JobPaths) -> None:
+    """Let every account in that reaches these folders: in containers, where it may be any.
+
+    On the host nobody else passes the folder above them.
+    """
+    for folder in (paths.workspace, paths.temp, paths.home, paths.tools):
+        folder.chmod(0o777)
+    paths.commands.chmod(0o711)
+    for file in paths.commands.iterdir():
+        file.chmod(0o666)
+
+
+def take_over(paths: JobPaths, account: Account) -> None:
+    """Give the files that others made in containers to the account of the job.
+
+    Only called by root. Links are not followed, and no file of the host can be linked to from
+    these mounts.
+    """
+    for top in (paths.workspace, paths.temp, paths.home, paths.tools, paths.commands):
+        is_own = top == paths.commands
+        for _, folders, files, descriptor in os.fwalk(top, follow_symlinks=False):
+            if not is_own:
+                _take(".", descriptor, account)
+            for name in (*folders, *files):
+                _take(name, descriptor, account)
+
+
+def _take(name: str, folder: int, account: Account) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if status.st_uid != account.uid:
+            os.chown(name, account.uid, account.gid, dir_fd=folder, follow_symlinks=False)
 
 
 def write_new(path: Path, content: bytes, account: Account | None) -> Path:

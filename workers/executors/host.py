@@ -86,6 +86,9 @@ class HostExecutor:
         """The sandbox has no process and no folder any more."""
         if self.guard is not None:
             self.guard.done(sandbox.marker)
+            if sandbox.left_containers:
+                # Their engine did not answer; the guard tries again. The account is free.
+                self.guard.watch(_without_account(sandbox.guarded))
         self._give_back(sandbox.account)
 
     def close(self) -> None:
@@ -96,6 +99,12 @@ class HostExecutor:
     def _give_back(self, account: Account | None) -> None:
         if self.accounts and account:
             self.accounts.give_back(account)
+
+
+def _without_account(job: GuardedJob) -> GuardedJob:
+    return GuardedJob(
+        job.marker, None, job.root, job.keep, engine=job.engine, engine_env=job.engine_env
+    )
 
 
 def harden_this_process() -> None:

@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import signal
 import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from workers.guard_process import processes
 
@@ -12,6 +15,44 @@ READ_SIZE = 1 << 18
 QUIET_S = 0.25
 DRAIN_S = 5.0
 POLL_S = 0.02
+PIPE_SIZE = 1 << 20
+
+
+def spawn(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    stdin: int | None = None,
+    pass_fds: Sequence[int] = (),
+) -> "HostProcess":
+    """Start a process in a session of its own; there is nothing to read for it without `stdin`.
+
+    Raises:
+        OSError, ValueError: the system refuses.
+    """
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    try:
+        os.set_blocking(reading, False)
+        # A small pipe (the user has many open) only costs speed.
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+        popen = subprocess.Popen(  # noqa: S603  running what the pipeline says is the purpose
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
+            stdout=writing,
+            stderr=writing,
+            start_new_session=True,
+            pass_fds=pass_fds,
+        )
+        return HostProcess(popen, reading)
+    except (OSError, ValueError):
+        os.close(reading)
+        raise
+    finally:
+        os.close(writing)
 
 
 class HostProcess:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import errno
-import fcntl
 import os
 import pwd
 import shutil
@@ -12,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.core.logging import logger
 from workers.executors.accounts import remove_leftovers
 from workers.executors.base import Account, CannotStart, Command, JobPaths
-from workers.executors.folders import open_regular, write_new
-from workers.executors.process import HostProcess
+from workers.executors.folders import open_regular, open_to_everybody, take_over, write_new
+from workers.executors.process import HostProcess, spawn
 from workers.guard_process import (
     MARKER_VARIABLE,
     belongs,
@@ -23,6 +23,7 @@ from workers.guard_process import (
     kill_pass,
     members,
     process,
+    remove_containers,
     remove_tree,
 )
 from workers.guard_process import Job as GuardedJob
@@ -30,8 +31,9 @@ from workers.guard_process import Job as GuardedJob
 if TYPE_CHECKING:
     from workers.executors.host import HostExecutor
 
+log = logger(__name__)
+
 KILL_POLL_S = 0.005
-PIPE_SIZE = 1 << 20
 
 
 class HostSandbox:
@@ -53,6 +55,13 @@ class HostSandbox:
         self._started: list[HostProcess] = []
         self._own: set[int] = set()
         self._has_ended = False
+        self._is_open = False
+        self.left_containers = False
+
+    @property
+    def guarded(self) -> GuardedJob:
+        """What the guard knows of this job."""
+        return self._guarded
 
     @property
     def was_killed(self) -> bool:
@@ -73,27 +82,15 @@ class HostSandbox:
         """See `executors.base.Sandbox.start`."""
         program = self._find(command)
         prefix = self._executor.prefix(self.account)
-        reading, writing = os.pipe2(os.O_CLOEXEC)
         try:
-            os.set_blocking(reading, False)
-            # A small pipe (the user has many open) only costs speed.
-            with contextlib.suppress(OSError):
-                fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
-            popen = subprocess.Popen(  # noqa: S603  running what the pipeline says is the purpose
+            process = spawn(
                 [*prefix, program, *command.argv[1:]],
                 cwd=command.cwd,
                 env=command.env,
-                stdin=subprocess.DEVNULL if command.stdin is None else command.stdin,
-                stdout=writing,
-                stderr=writing,
-                start_new_session=True,
+                stdin=command.stdin,
             )
-            process = HostProcess(popen, reading)
         except (OSError, ValueError) as error:
-            os.close(reading)
             raise CannotStart(_why(error, command)) from None
-        finally:
-            os.close(writing)
         self._started.append(process)
         self._own.add(process.pid)
         self._guarded.group = process.pid
@@ -103,7 +100,10 @@ class HostSandbox:
 
     def write_file(self, name: str, content: bytes) -> Path:
         """See `executors.base.Sandbox.write_file`."""
-        return write_new(self.paths.commands / name, content, self.account)
+        path = write_new(self.paths.commands / name, content, self.account)
+        if self._is_open:
+            path.chmod(0o666)
+        return path
 
     def read_file(self, path: Path, limit: int) -> bytes:
         """See `executors.base.Sandbox.read_file`."""
@@ -145,9 +145,30 @@ class HostSandbox:
             why = (packed + unpacked).decode("utf-8", "replace").strip()[-1000:]
             raise CannotStart(f"The folder {source} cannot be copied into the workspace: {why}")
 
+    def hold_containers(self, program: str, env: Mapping[str, str]) -> None:
+        """See `executors.base.Sandbox.hold_containers`."""
+        self._guarded.engine, self._guarded.engine_env = program, dict(env)
+        open_to_everybody(self.paths)
+        self._is_open = True
+        if self._executor.guard is not None:
+            self._executor.guard.watch(self._guarded)
+
+    def track(self, process: HostProcess) -> None:
+        """See `executors.base.Sandbox.track`."""
+        self._started.append(process)
+        self._own.add(process.pid)
+
+    def take_over(self) -> None:
+        """See `executors.base.Sandbox.take_over`."""
+        if self.account and self._is_open:
+            take_over(self.paths, self.account)
+
     async def end(self) -> None:
         """See `executors.base.Sandbox.end`."""
         await self._kill_all()
+        if not await asyncio.to_thread(remove_containers, self._guarded):
+            log.warning("containers_left", job=self.paths.root.name)
+            self.left_containers = True
         self._has_ended = True
         for started in self._started:
             started.release()

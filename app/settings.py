@@ -111,6 +111,11 @@ class WorkerSettings(BaseModel):
     isolation: Literal["auto", "none"] = Field(
         "auto", description="auto: as root, jobs run as unprivileged accounts"
     )
+    containers: Literal["off", "on", "unrestricted"] = Field(
+        "on",
+        description="Whether jobs may have containers where the worker reaches a docker engine;"
+        " unrestricted: also such with access to the host, which makes every author root there",
+    )
     keep_workspaces: bool = False
     max_worker_lost: int = Field(2, ge=0)
     metrics_port: int | None = Field(

@@ -48,6 +48,7 @@ def job_execution(
         grace_s=settings.worker.grace_s,
         max_log_bytes=settings.logs.max_step_bytes,
         allow_private_addresses=settings.security.allow_private_addresses,
+        containers=settings.worker.containers,
     )
     storage_of, keys = open_storages(settings, database), keys_of(settings)
 

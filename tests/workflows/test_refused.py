@@ -65,7 +65,7 @@ def test_saving_is_refused_at_the_same_place(path: Path) -> None:
 
 
 def test_running_is_refused_before_anything_starts() -> None:
-    result = invoke("run", str(REFUSED / "container.yml"))
+    result = invoke("run", str(REFUSED / "background-step.yml"))
     assert result.exit_code == 2
-    assert "'container' is valid, but this installation cannot run it" in result.stderr
+    assert "'background' is valid, but this installation cannot run it" in result.stderr
     assert result.stdout == ""

@@ -33,9 +33,9 @@ async def run_script(
         shell_name = await scope.text(shell_name, "shell", env)
     folder = step.working_directory or defaults.working_directory or "."
     cwd = run.sandbox.paths.workspace / await scope.text(folder, "working-directory", env)
-    variables = run.process_env({**scope.overlay, **env})
+    variables = run.command_env({**scope.overlay, **env})
     try:
-        shell = shell_for(shell_name, variables["PATH"])
+        shell = await shell_for(shell_name, variables["PATH"], run)
     except CannotStart as error:
         await attempt.log.note(f"##[error]{error}")
         return Ended(StepStatus.FAILURE, None, str(error))

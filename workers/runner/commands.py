@@ -44,10 +44,10 @@ async def run_command(
     """
     run = attempt.run
     files = run.untouched_files or make_files(run.sandbox, str(run.next_file()))
-    variables = run.process_env(env)
+    variables = run.command_env(env)
     with_files(variables, files)
     try:
-        process = run.sandbox.start(Command(argv, cwd, variables))
+        process = run.start(Command(argv, cwd, variables))
     except CannotStart as error:
         await attempt.log.note(f"##[error]{error}")
         return Ended(StepStatus.FAILURE, None, str(error))

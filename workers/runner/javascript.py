@@ -4,7 +4,6 @@
 brought it.
 """
 
-import shutil
 from collections.abc import Mapping
 
 from app.engine.definition import Step
@@ -28,8 +27,8 @@ async def run_javascript(
     """Run an action with Node.js and remember its `post`."""
     run = attempt.run
     variables = {**scope.overlay, **env, **_input_variables(inputs)}
-    if shutil.which("node", path=run.process_env(variables)["PATH"]) is None:
-        reason = f"The action {step.uses!r} needs Node.js, which is not installed on this worker."
+    if not await run.has("node", run.command_env(variables)["PATH"]):
+        reason = f"The action {step.uses!r} needs Node.js, which is not installed {run.place}."
         await attempt.log.note(f"##[error]{reason}")
         return Ended(StepStatus.FAILURE, None, reason)
     if action.post:

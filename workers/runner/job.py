@@ -13,6 +13,7 @@ from app.engine.states import JobStatus
 from workers.executors.base import CannotStart, Executor, Sandbox, SandboxRequest
 from workers.runner.called_secrets import passed_secrets
 from workers.runner.coalescing import Delivery
+from workers.runner.containers import prepare_containers
 from workers.runner.environment import fixed_variables, inherited, runner_context
 from workers.runner.masking import Masker
 from workers.runner.ports import (
@@ -168,7 +169,7 @@ async def _run(run: JobRun) -> JobResult:
         job.defaults.shell or definition.defaults.shell,
         job.defaults.working_directory or definition.defaults.working_directory,
     )
-    broken = run.first_failure
+    broken = run.first_failure or await _why_not(run)
     for step in job.steps:
         if run.stopper.over is not None:
             skip_step(run, step, _why_over(run.stopper.over))
@@ -177,12 +178,25 @@ async def _run(run: JobRun) -> JobResult:
         else:
             await run_step(run, step, defaults)
     add_report_post(run)
-    for number, post in enumerate(reversed(run.posts), start=len(job.steps)):
+    first = len(job.steps) + run.has_setup_step
+    for number, post in enumerate(reversed(run.posts), start=first):
         if run.stopper.over is None:
             await run_post(run, post, number)
     if run.stopper.over is Cause.LOST:
         raise Replaced
     return await _result(run)
+
+
+async def _why_not(run: JobRun) -> str | None:
+    """Start the containers of the job; why no step may run, if that failed."""
+    if run.stopper.over is not None:
+        return None
+    try:
+        return await prepare_containers(run, len(run.assignment.job.steps))
+    except EvaluationFailed as error:
+        run.scope.failed = True
+        run.first_failure = str(error)
+        return run.first_failure
 
 
 def _why_over(cause: Cause) -> str:

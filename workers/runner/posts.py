@@ -1,5 +1,6 @@
 """What actions left to be done at the end of the job, reported as steps after the last one."""
 
+import asyncio
 from dataclasses import replace
 
 from app.core.clock import utcnow
@@ -26,6 +27,7 @@ async def run_post(run: JobRun, post: Post, index: int) -> None:
             return
         update = replace(update, started_at=utcnow())
         run.delivery.update(update)
+        await asyncio.to_thread(run.sandbox.take_over)
         ended = await post.body(attempt)
     except EvaluationFailed as error:
         ended = Ended(StepStatus.FAILURE, None, str(error))

@@ -69,6 +69,8 @@ class Scope:
             return {
                 key: await self.value(item, f"{what}.{key}", env) for key, item in value.items()
             }
+        if isinstance(value, list | tuple):
+            return [await self.value(item, what, env) for item in value]
         if not isinstance(value, str) or not has_expression(value):
             return value
         return await self._run(what, value, lambda: self._render(value, env))
@@ -139,6 +141,7 @@ class Scope:
         }
 
     def _hash_files(self, *patterns: object) -> str:
+        self.sandbox.take_over()
         return hash_files(
             Path(self.sandbox.paths.workspace),
             [to_text(pattern) for pattern in patterns],

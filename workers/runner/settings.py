@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 from workers.runner.logsink import MAX_LOG_BYTES
 
@@ -14,6 +15,7 @@ class RunnerSettings:
     `grace_s`: between TERM and KILL. `cleanup_s`: for all `always()` steps together after a cancel
     or the time-out of the job. `pass_on`: variables of the worker that jobs get besides the
     standard ones. `allow_private_addresses`: whether the `http` action may call them.
+    `containers`: whether jobs may have them, `unrestricted` also such that reach the host.
     `clock_offset`: the database's clock minus this host's.
     """
 
@@ -24,6 +26,7 @@ class RunnerSettings:
     max_spool_bytes: int = 1 << 30
     pass_on: tuple[str, ...] = ()
     allow_private_addresses: bool = False
+    containers: Literal["off", "on", "unrestricted"] = "on"
     clock_offset: timedelta = timedelta()
 
     def now_ns(self) -> int:

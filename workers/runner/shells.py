@@ -2,11 +2,11 @@
 
 import os
 import shlex
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from workers.executors.base import CannotStart
+from workers.runner.run import JobRun
 
 _TEMPLATES: Mapping[str, str] = {
     "bash": "bash --noprofile --norc -eo pipefail {0}",
@@ -16,8 +16,8 @@ _TEMPLATES: Mapping[str, str] = {
 }
 _SUFFIXES: Mapping[str, str] = {"python": ".py", "pwsh": ".ps1"}
 _ABSENT: Mapping[str, str] = {
-    "pwsh": "PowerShell (pwsh) is not installed on this worker.",
-    "python": "Python is not installed on this worker, or not on the PATH of the job.",
+    "pwsh": "PowerShell (pwsh) is not installed {place}.",
+    "python": "Python is not installed {place}, or not on the PATH of the job.",
     "powershell": "Windows PowerShell runs on Windows only. Use `shell: pwsh`.",
     "cmd": "cmd runs on Windows only. Use `shell: bash`.",
 }
@@ -45,17 +45,18 @@ class Shell:
         return script if script.endswith(b"\n") else script + b"\n"
 
 
-def shell_for(name: str | None, search_path: str) -> Shell:
+async def shell_for(name: str | None, search_path: str, run: JobRun) -> Shell:
     """The shell of a step.
 
     Parameters: `name` as written, None when nobody said anything; `search_path` is the PATH of the
-    step.
+    step; `run` is the job, whose steps may run in a container.
 
     Raises:
         CannotStart: there is no such shell here; the text says what to do.
     """
     if name is None:
-        has_bash = shutil.which("bash", path=search_path)
+        # GitHub documentation "Setting a default shell in a container": it is sh there.
+        has_bash = run.container is None and await run.has("bash", search_path)
         return Shell(("bash", "-e", "{0}") if has_bash else ("sh", "-e", "{0}"))
     if name in ("cmd", "powershell"):
         raise CannotStart(_ABSENT[name])
@@ -69,13 +70,15 @@ def shell_for(name: str | None, search_path: str) -> Shell:
         parts = shlex.split(template)
     except ValueError as error:
         raise CannotStart(f"The shell {name!r} cannot be read: {error}.") from None
-    return Shell((_program(name, parts[0], search_path), *parts[1:]), _SUFFIXES.get(name, ".sh"))
+    program = await _program(name, parts[0], search_path, run)
+    return Shell((program, *parts[1:]), _SUFFIXES.get(name, ".sh"))
 
 
-def _program(name: str, program: str, search_path: str) -> str:
-    if os.sep in program or shutil.which(program, path=search_path):
+async def _program(name: str, program: str, search_path: str, run: JobRun) -> str:
+    if os.sep in program or await run.has(program, search_path):
         return program
     # Debian has no `python` unless somebody asked for it.
-    if name == "python" and shutil.which("python3", path=search_path):
+    if name == "python" and await run.has("python3", search_path):
         return "python3"
-    raise CannotStart(_ABSENT.get(name, f"The shell {program!r} does not exist on this worker."))
+    absent = _ABSENT.get(name, f"The shell {program!r} does not exist {{place}}.")
+    raise CannotStart(absent.format(place=run.place))

@@ -1,5 +1,6 @@
 """Chooses what a step runs: a script, a built-in action, or an action of the workspace."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 
@@ -36,6 +37,7 @@ async def run_body(
     if step.uses is None:
         return await run_script(attempt, step, scope, defaults=defaults, env=env, effects=effects)
     given = await scope.texts(step.with_, "with", env)
+    await asyncio.to_thread(attempt.run.sandbox.take_over)
     if step.uses.startswith("./"):
         return await _from_workspace(attempt, step, scope, given, env, effects)
     name = resolve(step.uses)

@@ -25,7 +25,7 @@ class Dialect:
     """What an installation can run.
 
     `actions` are the built-in actions by name; `features` the optional features that it has:
-    `container`, `services`, `background-steps`, `snapshot`.
+    `background-steps`, `snapshot`.
     """
 
     actions: Mapping[str, Action] = field(default_factory=lambda: BUILT_IN)

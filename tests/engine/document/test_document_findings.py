@@ -17,8 +17,6 @@ UNAVAILABLE_ROWS = {
         "remote_workflow_unavailable",
         "jobs: {a: {uses: ▶o/r/.github/workflows/b.yml@v1}}",
     ),
-    "container": ("unsupported_feature", job("▶container: node")),
-    "services": ("unsupported_feature", job("▶services: {db: {image: mysql}}")),
     "snapshot": ("unsupported_feature", job("▶snapshot: a")),
     "background step": ("unsupported_feature", step("run: x\n▶background: true")),
     "wait": ("unsupported_feature", step("▶wait: [a, b]")),

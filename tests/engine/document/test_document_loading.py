@@ -257,10 +257,10 @@ class TestRequire:
 
 class TestDialect:
     def test_features_that_an_installation_has_are_accepted(self) -> None:
-        text = "jobs: {a: {runs-on: x, container: {image: node, env: {A: b}}, services: {}}}"
-        dialect = Dialect(features=frozenset({"container", "services"}))
-        job = require(text, dialect=dialect).jobs["a"]
-        assert (job.container, job.services) == ({"image": "node", "env": {"A": "b"}}, {})
+        text = "jobs: {a: {runs-on: x, snapshot: image, steps: [{run: x}]}}"
+        with pytest.raises(InvalidDefinition, match="snapshot"):
+            require(text)
+        assert require(text, dialect=Dialect(features=frozenset({"snapshot"}))).jobs
 
     def test_actions_that_an_installation_adds_are_known(self) -> None:
         action = Action("Says something.", {"text": ActionInput("What.", required=True)})

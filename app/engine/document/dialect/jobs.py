@@ -171,8 +171,8 @@ _OWN_JOB = Fields(
         "continue-on-error": Field(
             Flag(f"{_JOB}.continue-on-error"), "Let the run succeed when the job fails."
         ),
-        "container": Field(container(service=False), "Run in this.", unsupported="container"),
-        "services": Field(services(), "Containers beside it.", unsupported="services"),
+        "container": Field(container(service=False), "Its steps run in this."),
+        "services": Field(services(), "Containers beside it."),
         "snapshot": Field(
             Either(
                 scalar=Text(),

@@ -1,6 +1,6 @@
 """Shapes that several parts of the dialect share."""
 
-from app.engine.document.dialect.forms import SHELL, VARIABLE
+from app.engine.document.dialect.forms import NAME, SHELL, VARIABLE
 from app.engine.document.shapes import Anything, Flag, Number, Shape, Text, Whole
 from app.engine.document.structures import Either, Field, Fields, ListOf, MapOf, NamedOrOf
 
@@ -139,7 +139,7 @@ def services() -> Shape:
     """`services`: containers by name, or one expression that gives them."""
     key = "jobs.<job_id>.services"
     return Either(
-        scalar=Whole(key), mapping=MapOf(container(service=True), what="a map of services")
+        scalar=Whole(key), mapping=MapOf(container(service=True), NAME, what="a map of services")
     )
 
 

@@ -17,7 +17,7 @@ BENCHMARKS = {
     "chain": "tests.bench.jobs",
     "bulk": "tests.bench.jobs",
     "log": "tests.bench.logs",
-    "hotget": "tests.bench.realtime",
+    "hotget": "tests.bench.reads",
     "fanout": "tests.bench.realtime",
     "sockets": "tests.bench.sockets",
     "watchers": "tests.bench.watchers",

@@ -1,4 +1,4 @@
-"""Hot reads and fan-out, beside servers that do nothing else; one server process on one core."""
+"""Fan-out, beside a server that does nothing else; one server process on one core."""
 
 import asyncio
 import base64
@@ -17,8 +17,6 @@ from app.core.clock import utcnow
 from tests.bench.figures import Figure, percentile
 from tests.polling import until
 
-CLIENTS = 32
-SECONDS = 3.0
 WATCHERS = 1000
 ROUNDS = 60
 SLOW_ROUNDS = 50
@@ -46,7 +44,8 @@ def served(kind: str, folder: Path, *numbers: object) -> Iterator[Port]:
         process.wait(20)
 
 
-def _leave_first_core() -> None:
+def leave_first_core() -> None:
+    """Leave the core of the servers to them."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores - {0} or cores)
 
@@ -61,62 +60,6 @@ async def answering(port: int) -> None:
                 return
             except OSError:
                 await asyncio.sleep(0.05)
-
-
-class Reads:
-    """Counts answers to one GET over some connections; each must be a 200 with the same body."""
-
-    def __init__(self, port: int, token: str) -> None:
-        self._port = port
-        self._request = (
-            "GET /api/v1/pipelines/status?limit=50 HTTP/1.1\r\nHost: bench\r\n"
-            f"Authorization: Bearer {token}\r\n\r\n"
-        ).encode()
-        self.body = b""
-        self.took_s: list[float] = []
-
-    async def run(self, seconds: float, clients: int) -> float:
-        """Answers per second."""
-        self.took_s.clear()
-        until = time.perf_counter() + seconds
-        await asyncio.gather(*(self._client(until) for _ in range(clients)))
-        return len(self.took_s) / seconds
-
-    async def _client(self, until: float) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=2**20)
-        while time.perf_counter() < until:
-            began = time.perf_counter()
-            writer.write(self._request)
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            assert head.startswith(b"http/1.1 200"), head
-            length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
-            body = await reader.readexactly(length)
-            self.took_s.append(time.perf_counter() - began)
-            self.body = self.body or body
-            assert body == self.body
-        writer.close()
-
-
-async def hotget() -> AsyncIterator[Figure]:
-    """An authenticated page of 50 pipelines, warm, beside a bare route with the same bytes."""
-    _leave_first_core()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with served("app", folder, 0, 0, 0) as port:
-            await answering(port)
-            ours = Reads(port, (folder / "token").read_text())
-            await ours.run(1.0, 1)
-            (folder / "body").write_bytes(ours.body)
-            with served("bare-get", folder) as bare_port:
-                await answering(bare_port)
-                bare = Reads(bare_port, "none")
-                await bare.run(1.0, 1)
-                limit = await bare.run(SECONDS, CLIENTS)
-            rate = await ours.run(SECONDS, CLIENTS)
-    yield Figure("bare Starlette route, same bytes", limit, "requests/s")
-    yield Figure("warm status page", rate, "requests/s")
-    yield Figure("warm status page / bare route", rate / limit, "", bar=0.6)
-    yield Figure("warm status page, p99", percentile(ours.took_s, 0.99) * 1000, "ms")
 
 
 class Watcher(asyncio.Protocol):
@@ -203,7 +146,7 @@ async def watched(
 
 async def fanout() -> AsyncIterator[Figure]:
     """One event to 1,000 sockets, beside a server that only sends."""
-    _leave_first_core()
+    leave_first_core()
     with tempfile.TemporaryDirectory() as name:
         with served("bare-socket", Path(name), WATCHERS, ROUNDS) as port:
             await answering(port)

@@ -1,6 +1,7 @@
 """The servers that the realtime benchmarks measure: `… realtime_server KIND PORT FOLDER NUMBERS`.
 
-`app` is a whole embedded AnsFlow; `bare-get` and `bare-socket` only do what is compared.
+`app` is a whole embedded AnsFlow, `uncached` one whose cache is not used, `counted` one that counts
+what its answers cost; `bare-get` and `bare-socket` only do what is compared.
 """
 
 import asyncio
@@ -8,18 +9,27 @@ import json
 import os
 import resource
 import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import uvicorn
 import uvloop
+from fastapi import FastAPI
+from sqlalchemy import Engine, event
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from app.core.cache import Tags
 from app.core.clock import new_id
 from app.core.db import Database
+from app.core.redis import NamespaceClient
 from app.engine.states import JobStatus
 from app.events import JobChanged
 from app.main import create_app
@@ -108,6 +118,73 @@ async def whole(port: int, folder: Path, watchers: int, rounds: int, pause_s: fl
         await fanning
 
 
+async def uncached(port: int, folder: Path) -> None:
+    """An embedded AnsFlow that computes every answer."""
+    settings = Settings(_env_file=None, data={"folder": folder})
+    await _fill(settings, folder)
+    app = create_app(settings)
+    with patch.object(Tags, "is_dirty", lambda _self, _tags: True):
+        await serve(app, port, lifespan="on")
+
+
+async def counted(port: int, folder: Path) -> None:
+    """An embedded AnsFlow that writes, when it ends, what its warm hits cost."""
+    settings = Settings(_env_file=None, data={"folder": folder})
+    await _fill(settings, folder)
+    costs = Costs(create_app(settings), folder / "counts")
+    with costs.counting():
+        await serve(costs, port, lifespan="on")
+
+
+class Costs:
+    """Counts warm hits and the statements and round trips that were made while answering them."""
+
+    def __init__(self, app: FastAPI, file: Path) -> None:
+        self.warm = self.sql = self.redis = self.otherwise = 0
+        self._app, self._file = app, file
+        self._of_request: ContextVar[Counter[str] | None] = ContextVar("costs", default=None)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            # The end of the application: a signal ends the process right after it.
+            names = ("warm", "sql", "redis", "otherwise")
+            self._file.write_text(json.dumps({name: getattr(self, name) for name in names}))
+            return
+        hits, costs = self._app.state.runtime.hits, Counter[str]()
+        served = hits.served
+        token = self._of_request.set(costs)
+        await self._app(scope, receive, send)
+        self._of_request.reset(token)
+        # One request at a time: what was served meanwhile is this one.
+        if hits.served > served:
+            self.warm += 1
+            self.sql += costs["sql"]
+            self.redis += costs["redis"]
+        else:
+            self.otherwise += costs.total()
+
+    def _add(self, what: str) -> None:
+        if (costs := self._of_request.get()) is not None:
+            costs[what] += 1
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Count, also where the database and Redis are used."""
+        run = NamespaceClient.run
+
+        async def counted_run(client: NamespaceClient, work: Any) -> Any:
+            self._add("redis")
+            return await run(client, work)
+
+        def statement(*_: Any) -> None:
+            self._add("sql")
+
+        event.listen(Engine, "before_cursor_execute", statement)
+        with patch.object(NamespaceClient, "run", counted_run):
+            yield
+
+
 def _event(tale: Story, seq: int) -> JobChanged:
     return JobChanged(
         seq=seq,
@@ -145,7 +222,11 @@ def main(kind: str, port: int, folder: Path, *numbers: str) -> None:
     """Serve until terminated, on the first core only."""
     os.sched_setaffinity(0, {0})
     allow_sockets()
-    if kind == "bare-get":
+    if kind == "uncached":
+        uvloop.run(uncached(port, folder))
+    elif kind == "counted":
+        uvloop.run(counted(port, folder))
+    elif kind == "bare-get":
         uvloop.run(bare_get(port, folder))
     elif kind == "bare-socket":
         uvloop.run(bare_socket(port, int(numbers[0]), int(numbers[1])))

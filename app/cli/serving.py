@@ -1,6 +1,7 @@
 """The HTTP server: uvicorn with the settings that AnsFlow is made for."""
 
 import os
+import resource
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -23,10 +24,22 @@ OPTIONS: Final[Mapping[str, Any]] = {
     "timeout_graceful_shutdown": 5,
 }
 
+MOST_FILES = 65_536
+"""Each socket of a browser is an open file; many systems allow 1,024 unless one asks."""
+
+
+def allow_sockets() -> None:
+    """Let this process open as many files as the system grants, up to 65,536."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
 
 def application() -> FastAPI:
     """The application of one server process, from the environment."""
     configure()
+    allow_sockets()
     if folder := os.environ.get(FOLDER):
         # This process may replace one that died.
         forget_ended(folder)

@@ -20,7 +20,7 @@ from app.cli.errors import INVALID, CommandFailed
 from app.cli.local import LocalSystem
 from app.cli.samples import run_samples
 from app.cli.serve import tell_login
-from app.cli.serving import OPTIONS
+from app.cli.serving import OPTIONS, allow_sockets
 from app.core import migrate
 from app.core.db import Database
 from app.core.logging import configure
@@ -98,6 +98,7 @@ def _listen(settings: Settings) -> socket.socket:
 def _serve(
     settings: Settings, worker: EmbeddedWorker, listener: socket.socket, *, examples: bool
 ) -> None:
+    allow_sockets()
     app = create_app(settings, embedded=cast(EmbeddedParts, worker))
 
     async def begun() -> None:

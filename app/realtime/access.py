@@ -1,5 +1,6 @@
 """Who may watch what, asked for each subscription and again when rights change."""
 
+import asyncio
 import uuid
 
 from sqlalchemy import ColumnElement, or_, select, true
@@ -16,6 +17,9 @@ from app.projects.repository import permitted
 from app.projects.rights import Action
 from app.realtime.topics import TopicIsUnknown, TopicKind, TopicName
 
+_READS_AT_ONCE = 4
+"""Thousands of subscriptions wait here and not in the pool, which would give up on them."""
+
 
 class TopicAccess:
     """The rights of sockets and streams, from the database.
@@ -26,6 +30,7 @@ class TopicAccess:
     def __init__(self, database: Database, *, session_idle_s: float) -> None:
         self._database = database
         self._idle_s = session_idle_s
+        self._slots = asyncio.Semaphore(_READS_AT_ONCE)
 
     async def require(self, principal: Principal, name: TopicName) -> None:
         """Return when this principal may watch this topic.
@@ -42,7 +47,7 @@ class TopicAccess:
         if name.kind is TopicKind.USER:
             return name.id == principal.user_id
         assert name.id is not None
-        async with self._database.read() as session:
+        async with self._slots, self._database.read() as session:
             return await _is_permitted(session, principal, name.kind, name.id)
 
     async def renewed(self, principal: Principal) -> Principal | None:

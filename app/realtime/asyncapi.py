@@ -41,6 +41,7 @@ CONTROL: dict[str, str] = {
     "heartbeat": "The connection lives",
     "resync": "The client was too slow: it is unsubscribed from `topics`, subscribe with `since`",
     "revoked": "The right to watch the topic is gone",
+    "closed": "Event streams only, last: `code` as sockets are closed with, and `detail`",
     "reconnect": "The maximum lifetime is reached: connect again and resume",
 }
 ADDRESSES: dict[str, str] = {
@@ -60,9 +61,9 @@ def asyncapi(version: str) -> dict[str, Any]:
     _, schemas = models_json_schema(
         [(model, "serialization") for model in (*EVENTS, *commands)], ref_template=_REF
     )
-    received = {f"command.{model.__name__.lower()}": _command(model) for model in commands}
-    sent = {event.type: _event(event) for event in EVENTS}
-    sent |= {kind: _plain(kind, text) for kind, text in (SNAPSHOTS | CONTROL).items()}
+    received = {f"command_{model.__name__.lower()}": _command(model) for model in commands}
+    sent = {_key(event.type): _event(event) for event in EVENTS}
+    sent |= {_key(kind): _plain(kind, text) for kind, text in (SNAPSHOTS | CONTROL).items()}
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "AnsFlow", "version": version, "description": _description()},
@@ -110,6 +111,11 @@ def _description() -> str:
 
 def _name(path: str) -> str:
     return path.strip("/").replace("/", "_").replace("{id}", "id")
+
+
+def _key(kind: str) -> str:
+    # Tools take a dot in the name of a message for a part of a path.
+    return kind.replace(".", "_")
 
 
 def _channel(path: str, received: dict[str, Any], sent: dict[str, Any]) -> dict[str, Any]:

@@ -63,6 +63,8 @@ class Connections:
         self._hub = hub
         self._heartbeat_s = heartbeat_s
         self.opened: Counter[str] = Counter()
+        self.changes = 0
+        """How often rights changed, or may have unheard."""
         hub.spawn(bus.subscribe(event_topics.RIGHTS, self._rights_changed))
         bus.on_restored(self._recheck_all)
         hub.spawn(self._beat())
@@ -111,11 +113,13 @@ class Connections:
                     one.deliver(frame)
 
     def _rights_changed(self, message: Message) -> None:
+        self.changes += 1
         user_ids = decoded(message).get("user_ids")
         wanted = None if user_ids is None else {UUID(user_id) for user_id in user_ids}
         self._hub.spawn(self._recheck(wanted))
 
     def _recheck_all(self) -> None:
+        self.changes += 1
         self._hub.spawn(self._recheck(None))
 
     async def _recheck_for_ever(self) -> None:

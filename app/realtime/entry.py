@@ -4,7 +4,9 @@ It is outermost because the layers inside wrap `send`, and a wrapped `send` cann
 that was encoded once for all sockets.
 """
 
+import asyncio
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
@@ -19,6 +21,7 @@ from app.auth.principals import Principal, require_scope
 from app.auth.principals import Scope as Right
 from app.core.errors import AnsFlowError, Unauthenticated
 from app.realtime.access import TopicAccess
+from app.realtime.admission import Admission
 from app.realtime.connections import Connections
 from app.realtime.host import HostSampler
 from app.realtime.hub import Hub
@@ -26,6 +29,8 @@ from app.realtime.socket import Socket, SocketOptions
 from app.realtime.tickets import Tickets
 from app.realtime.topics import TopicIsUnknown, TopicKind, TopicName
 from app.settings import Settings
+
+_END_S = 1.0
 
 
 @dataclass(slots=True)
@@ -38,6 +43,7 @@ class Realtime:
     tickets: Tickets
     options: SocketOptions
     host: HostSampler
+    admission: Admission
 
 
 class RealtimeSockets:
@@ -53,16 +59,18 @@ class RealtimeSockets:
         runtime = scope["app"].state.runtime
         realtime: Realtime = runtime.realtime
         try:
-            principal = await _authenticate(
-                HTTPConnection(scope), runtime.authenticator, runtime.settings, realtime.tickets
-            )
-            fixed = topic_of(scope["path"], principal)
-            if fixed is not None:
-                await realtime.access.require(principal, fixed)
+            async with realtime.admission.turn():
+                heard = realtime.connections.changes
+                principal = await _authenticate(
+                    HTTPConnection(scope), runtime.authenticator, runtime.settings, realtime.tickets
+                )
+                fixed = topic_of(scope["path"], principal)
+                if fixed is not None:
+                    await realtime.access.require(principal, fixed)
         except AnsFlowError as error:
             await _deny(receive, send, error)
             return
-        await _serve(realtime, principal, fixed, scope, receive, send)
+        await _serve(realtime, principal, fixed, heard, scope, receive, send)
 
 
 def _is_ours(path: str) -> bool:
@@ -73,6 +81,7 @@ async def _serve(
     realtime: Realtime,
     principal: Principal,
     fixed: TopicName | None,
+    heard: int,
     scope: Scope,
     receive: Receive,
     send: Send,
@@ -83,8 +92,10 @@ async def _serve(
     realtime.connections.add(socket)
     try:
         if fixed is not None:
+            # Rights that change from here on are asked for again with all other sockets'.
+            is_permitted = realtime.connections.changes == heard
             since = _query(scope).get("since")
-            socket.subscribe(fixed, since=since)
+            socket.subscribe(fixed, since=since, is_permitted=is_permitted)
         await socket.run(receive)
     finally:
         realtime.connections.remove(socket)
@@ -171,3 +182,9 @@ async def _deny(receive: Receive, send: Send, error: AnsFlowError) -> None:
     }
     await send(start)
     await send({"type": "websocket.http.response.body", "body": body})
+    # uvicorn logs a refusal as an error unless the connection has ended when this returns: first
+    # comes its own disconnect, then the one of the transport.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_END_S):
+            for _ in range(2):
+                await receive()

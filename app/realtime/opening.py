@@ -7,6 +7,7 @@ from app.core.db import Database
 from app.core.redis import Namespaces
 from app.events import EventBus
 from app.realtime.access import TopicAccess
+from app.realtime.admission import Admission
 from app.realtime.connections import Connections
 from app.realtime.entry import Realtime
 from app.realtime.host import HostSampler
@@ -38,7 +39,7 @@ async def open_realtime(
         queue_frames=settings.realtime.queue_frames,
     )
     try:
-        yield Realtime(hub, access, connections, Tickets(namespaces), options, host)
+        yield Realtime(hub, access, connections, Tickets(namespaces), options, host, Admission())
     finally:
         connections.close()
         await hub.close()

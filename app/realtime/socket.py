@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from app.auth.principals import Principal
 from app.core.clock import utcnow
-from app.core.errors import AnsFlowError
+from app.core.errors import AnsFlowError, Unavailable
 from app.realtime.codes import CloseCode
 from app.realtime.commands import (
     MAX_FRAME,
@@ -174,9 +174,17 @@ class Socket:
                 self.subscribe(parse_topic(command.topic), since=since, command_id=command.id)
 
     def subscribe(
-        self, name: TopicName, *, since: str | None = None, command_id: int | str | None = None
+        self,
+        name: TopicName,
+        *,
+        since: str | None = None,
+        command_id: int | str | None = None,
+        is_permitted: bool = False,
     ) -> None:
-        """Begin to watch a topic; what goes wrong becomes an `error` frame."""
+        """Begin to watch a topic; what goes wrong becomes an `error` frame.
+
+        Parameters: `is_permitted` says that the right was asked for a moment ago.
+        """
         if name in self.subscribed:
             self.unsubscribe(name)
         if len(self.subscribed) >= MAX_SUBSCRIPTIONS:
@@ -187,17 +195,28 @@ class Socket:
             )
             return
         self.subscribed[name] = None
-        self.subscribed[name] = self._hub.spawn(self._subscribe(name, since, command_id))
+        self.subscribed[name] = self._hub.spawn(
+            self._subscribe(name, since, command_id, is_permitted=is_permitted)
+        )
 
     async def _subscribe(
-        self, name: TopicName, since: str | None, command_id: int | str | None
+        self,
+        name: TopicName,
+        since: str | None,
+        command_id: int | str | None,
+        *,
+        is_permitted: bool,
     ) -> None:
         try:
-            await self._access.require(self.principal, name)
+            if not is_permitted:
+                await self._access.require(self.principal, name)
             await self._hub.subscribe(self, name, since=since)
         except AnsFlowError as error:
             self.subscribed.pop(name, None)
             self._refuse(error, topic=str(name), id=command_id)
+            if name == self.fixed:
+                away = isinstance(error, Unavailable)
+                self.close(CloseCode.TRY_AGAIN if away else CloseCode.RIGHTS_LOST)
 
     def unsubscribe(self, name: TopicName) -> None:
         """Watch a topic no more, or stop beginning to."""

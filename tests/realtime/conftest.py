@@ -19,6 +19,7 @@ from app.main import create_app
 from app.realtime.entry import Realtime
 from app.settings import Settings
 from tests.fixtures.application import Started
+from tests.realtime.described import require_described
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Client:
         async with asyncio.timeout(within_s):
             while True:
                 frame: dict[str, Any] = json.loads(await self.connection.recv())
+                require_described(frame)
                 if not types or frame["type"] in types:
                     return frame
 
@@ -71,7 +73,7 @@ async def start_server(settings: Settings) -> AsyncIterator[StartServer]:
         yield start
 
 
-async def _listen(app: FastAPI, stack: AsyncExitStack) -> str:
+async def _listen(app: FastAPI, stack: AsyncExitStack, **options: Any) -> str:
     listening = socket.create_server(("127.0.0.1", 0))
     port: int = listening.getsockname()[1]
     config = uvicorn.Config(
@@ -80,6 +82,7 @@ async def _listen(app: FastAPI, stack: AsyncExitStack) -> str:
         lifespan="off",
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=1,
+        **options,
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve([listening]))
@@ -96,10 +99,11 @@ async def _listen(app: FastAPI, stack: AsyncExitStack) -> str:
 
 
 @pytest.fixture
-async def server(application: FastAPI) -> AsyncIterator[Server]:
-    """One server."""
+async def server(application: FastAPI, request: pytest.FixtureRequest) -> AsyncIterator[Server]:
+    """One server; `@pytest.mark.parametrize("server", [{...}], indirect=True)` sets uvicorn's
+    options."""
     async with AsyncExitStack() as stack:
-        address = await _listen(application, stack)
+        address = await _listen(application, stack, **getattr(request, "param", {}))
         runtime = application.state.runtime
         yield Server(address, runtime.realtime, runtime.events, runtime.database)
 

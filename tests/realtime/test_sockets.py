@@ -130,7 +130,9 @@ def cookie(server: Server, make: Factory) -> Callable[[], Awaitable[str]]:
 
     async def logged_in() -> str:
         user = await make.user(password_hash=await hash_password("correct horse battery"))
-        async with httpx.AsyncClient(base_url=f"http://{server.address}") as client:
+        # A password costs much, by intent, and the machine may be busy.
+        address = f"http://{server.address}"
+        async with httpx.AsyncClient(base_url=address, timeout=60) as client:
             response = await client.post(
                 "/api/v1/auth/login",
                 json={"name": user.name, "password": "correct horse battery"},

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from app.projects.models import Role
 from tests.fixtures.factories import Factory
 from tests.polling import until
 from tests.realtime.conftest import Connect, Server
+from tests.realtime.described import require_described
 from tests.realtime.rows import Story, tell
 
 STREAM = "/api/v1/realtime/stream"
@@ -40,7 +42,9 @@ async def events(response: httpx.Response) -> AsyncIterator[tuple[str, str | Non
         elif name == "id":
             event_id = value
         elif name == "data":
-            yield kind, event_id, json.loads(value)
+            frame = json.loads(value)
+            require_described(frame)
+            yield kind, event_id, frame
             kind, event_id = "", None
 
 
@@ -169,6 +173,8 @@ async def test_the_document_describes_every_frame_and_resolves(client: httpx.Asy
             return [found for value in node for found in references(value)]
         return []
 
+    for section in (document["channels"], *document["components"].values()):
+        assert all(re.fullmatch(r"[A-Za-z0-9_-]+", key) for key in section)
     found = references(document)
     assert found
     for reference in found:

@@ -1,5 +1,6 @@
 """Puts the runner together: a claimed job, its ports over the database, the host executor."""
 
+import asyncio
 import hashlib
 import os
 import uuid
@@ -12,6 +13,7 @@ from types import MappingProxyType
 from app.core.db import Database
 from app.core.logging import logger
 from app.credentials.keys import keys_of
+from app.engine.states import JobStatus
 from app.executions.continuing import Continuation
 from app.executions.service.claim import Claimed
 from app.settings import Settings
@@ -20,13 +22,16 @@ from workers.executors.host import HostExecutor
 from workers.giving import give
 from workers.guard import Guard
 from workers.runner.database import ClaimHolder, assignment_of
+from workers.runner.defects import internal_error
 from workers.runner.job import run_job
-from workers.runner.ports import CancelSignal, Replaced
+from workers.runner.ports import CancelSignal, JobResult, Replaced, Unavailable
 from workers.runner.settings import RunnerSettings
 from workers.running import Execute
 from workers.storages import open_storages
 
 log = logger(__name__)
+
+_AGAIN_S = 1.0
 
 
 def job_execution(
@@ -62,12 +67,12 @@ def job_execution(
             continuation=continuation,
         )
         holder.offset = clock_offset()
-        assignment = assignment_of(
-            claimed, secrets=secrets, keep_workspace=settings.worker.keep_workspaces
-        )
-        assignment = await give(database, keys, claimed, signal, assignment)
-        assignment = replace(assignment, storage=await storage_of(claimed))
         try:
+            assignment = assignment_of(
+                claimed, secrets=secrets, keep_workspace=settings.worker.keep_workspaces
+            )
+            assignment = await give(database, keys, claimed, signal, assignment)
+            assignment = replace(assignment, storage=await storage_of(claimed))
             await run_job(
                 assignment,
                 reporter=holder,
@@ -78,9 +83,27 @@ def job_execution(
             )
         except Replaced:
             log.warning("job_replaced", job_id=str(claimed.job_id), attempt=claimed.attempt)
+        except Exception as error:
+            log.exception("job_broke_off", job_id=str(claimed.job_id), attempt=claimed.attempt)
+            await _give_up(holder, error)
         return holder.next
 
     return execute
+
+
+async def _give_up(holder: ClaimHolder, error: Exception) -> None:
+    """End the attempt, of which no process is left, as if this worker had died: but at once."""
+    result = JobResult(JobStatus.FAILURE, internal_error(error), lost=True)
+    while True:
+        try:
+            await holder.finish(result)
+        except Unavailable:
+            await asyncio.sleep(_AGAIN_S)
+        except Replaced:
+            # It had ended before something failed, or somebody else has taken over.
+            return
+        else:
+            return
 
 
 def work_folder(data: Path, *, isolates: bool) -> Path:

@@ -31,7 +31,8 @@ LONGEST_RETRY_S = 5.0
 
 
 class Delivery:
-    """Delivers for one job. `replaced` is set once the claim is known to be lost.
+    """Delivers for one job. `replaced` is set once the claim is known to be lost, `failure` once
+    nothing can be delivered for another reason.
 
     Parameters: `spool` is the file that takes chunks while the store is away; `max_spool_bytes`
     bounds it. Past the bound, or when the disk is full, whoever puts a chunk waits. `on_lost` is
@@ -48,7 +49,7 @@ class Delivery:
         on_lost: Callable[[], None] = lambda: None,
     ) -> None:
         self.replaced = False
-        self._failure: Exception | None = None
+        self.failure: Exception | None = None
         self._reporter = reporter
         self._logs = logs
         self._spool = Spool(spool, max_spool_bytes)
@@ -122,8 +123,8 @@ class Delivery:
         self._on_lost()
 
     def _raise_if_lost(self) -> None:
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
         if self.replaced:
             raise Replaced
 
@@ -131,7 +132,7 @@ class Delivery:
         try:
             await self._deliver()
         except Exception as error:  # noqa: BLE001  raised again where the runner waits
-            self._failure = error
+            self.failure = error
             self._give_up()
 
     async def _deliver(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from app.core.logging import logger
 from app.engine.definition import RunDefaults
 from app.engine.expressions import to_text
 from app.engine.states import JobStatus
@@ -14,6 +15,7 @@ from workers.executors.base import CannotStart, Executor, Sandbox, SandboxReques
 from workers.runner.called_secrets import passed_secrets
 from workers.runner.coalescing import Delivery
 from workers.runner.containers import prepare_containers
+from workers.runner.defects import internal_error
 from workers.runner.environment import fixed_variables, inherited, runner_context
 from workers.runner.masking import Masker
 from workers.runner.ports import (
@@ -38,6 +40,9 @@ from workers.runner.stopping import Cause, Stopper
 MAX_ANNOTATIONS = 500
 MAX_OUTPUTS = 1 << 20
 _DEBUG = "ACTIONS_STEP_DEBUG"
+_AGAIN_S = 1.0
+
+log = logger(__name__)
 
 
 async def run_job(
@@ -55,6 +60,7 @@ async def run_job(
 
     Raises:
         Replaced: the claim was lost; every process of the job was killed, nothing more was written.
+        Exception: its end could not be stored, for another reason; no process of it is left either.
     """
     settings = settings or RunnerSettings()
     assignment = replace(assignment, debug=assignment.debug or _asks_for_debug(assignment))
@@ -76,14 +82,9 @@ async def run_job(
     closing: asyncio.Task[None] | None = None
     try:
         try:
-            run = _prepare(assignment, sandbox, marker, delivery, stopper, settings)
-            result = await _run(run)
-        except OSError as error:
-            result = JobResult(JobStatus.FAILURE, f"The worker cannot run the job: {error}.")
-        except EvaluationFailed as error:
-            result = JobResult(JobStatus.FAILURE, str(error))
+            result = await _work(assignment, sandbox, marker, delivery, stopper, settings)
         finally:
-            await sandbox.end()
+            await _end(sandbox)
             # Beside the end's way into the database: nobody waits for the removal of files.
             closing = asyncio.create_task(sandbox.close())
         if cancel.handing_back and stopper.over is Cause.FORCED:
@@ -97,6 +98,42 @@ async def run_job(
             await closing
         await stopper.close()
         await delivery.close()
+
+
+async def _work(
+    assignment: Assignment,
+    sandbox: Sandbox,
+    marker: str,
+    delivery: Delivery,
+    stopper: Stopper,
+    settings: RunnerSettings,
+) -> JobResult:
+    try:
+        return await _run(_prepare(assignment, sandbox, marker, delivery, stopper, settings))
+    except OSError as error:
+        return JobResult(JobStatus.FAILURE, f"The worker cannot run the job: {error}.")
+    except EvaluationFailed as error:
+        return JobResult(JobStatus.FAILURE, str(error))
+    except Replaced:
+        if delivery.failure is not None:
+            # The claim is still ours to end; only the way to the store is broken.
+            raise delivery.failure from None
+        raise
+    except Exception as error:
+        log.exception("job_broke_off", job_id=str(assignment.job_id))
+        return JobResult(JobStatus.FAILURE, internal_error(error), lost=True)
+
+
+async def _end(sandbox: Sandbox) -> None:
+    """Whatever goes wrong: nobody may begin this job again while a process of it is left."""
+    while True:
+        try:
+            await sandbox.end()
+        except Exception:
+            log.exception("processes_not_ended")
+            await asyncio.sleep(_AGAIN_S)
+        else:
+            return
 
 
 def _asks_for_debug(assignment: Assignment) -> bool:

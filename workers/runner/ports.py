@@ -148,7 +148,8 @@ class JobResult:
     handed_back: bool = False
     """True: the worker shut down before the job could end; it is to be queued again."""
     lost: bool = False
-    """True: the guard killed the processes while this worker hung; as if the worker was lost."""
+    """True: the guard killed the processes while this worker hung, or the worker's own code failed;
+    as if the worker was lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from app.core.clock import utcnow
 from app.engine.states import StepStatus
+from workers.runner.defects import end_log
 from workers.runner.ports import MAX_NAME, MAX_REASON, StepUpdate
 from workers.runner.run import Ended, JobRun, Post
 from workers.runner.scope import EvaluationFailed
@@ -31,6 +32,10 @@ async def run_post(run: JobRun, post: Post, index: int) -> None:
         ended = await post.body(attempt)
     except EvaluationFailed as error:
         ended = Ended(StepStatus.FAILURE, None, str(error))
+    except Exception as error:
+        if run.stopper.over is not Cause.LOST:
+            await end_log(attempt.log, error)
+        raise
     if run.stopper.over is Cause.LOST:
         attempt.log.abandon()
         return

@@ -10,6 +10,7 @@ from app.engine.definition import RunDefaults, Step
 from app.engine.expressions import is_truthy
 from app.engine.states import StepStatus
 from workers.runner.commands import Effects
+from workers.runner.defects import end_log, internal_error
 from workers.runner.logsink import StepLog
 from workers.runner.ports import MAX_NAME, MAX_REASON, Replaced, StepUpdate
 from workers.runner.run import Attempt, Ended, JobRun
@@ -143,6 +144,9 @@ async def _attempt(running: RunningStep) -> tuple[Ended, Effects]:
     except OSError as error:
         # A full disk above all; the worker lives, and so does what the log has so far.
         ended = Ended(StepStatus.FAILURE, None, f"The worker cannot run the step: {error}.")
+    except Exception as error:
+        await _break_off(running, attempt, error)
+        raise
     if ended.status is StepStatus.TIMED_OUT and run.stopper.cancelled is None:
         minutes = await run.scope.text(step.timeout_minutes, "timeout-minutes", running.env)
         ended = replace(ended, reason=f"The time-out of {minutes} minutes was reached.")
@@ -184,6 +188,20 @@ async def _close(running: RunningStep, attempt: Attempt, ended: Ended) -> None:
         bytes=kept.bytes,
         sha256=kept.sha256,
     )
+
+
+async def _break_off(running: RunningStep, attempt: Attempt, error: Exception) -> None:
+    kept = await end_log(attempt.log, error)
+    if kept is not None:
+        # Not complete: what the step may still have printed was not read.
+        running.report(
+            status=StepStatus.FAILURE,
+            finished_at=utcnow(),
+            reason=internal_error(error),
+            lines=kept.lines,
+            bytes=kept.bytes,
+            sha256=kept.sha256,
+        )
 
 
 async def _deadline(running: RunningStep) -> float | None:

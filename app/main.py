@@ -19,6 +19,7 @@ from app.core.cache import Cache, CacheHits, LocalHits, Tags
 from app.core.db import Database
 from app.core.middleware import BodyLimit, ErrorBoundary, RequestContext, SecurityHeaders
 from app.core.middleware_etag import EntityTags
+from app.core.middleware_head import HeadRequests
 from app.core.redis import Namespace, Namespaces, RedisOptions, stop_task
 from app.core.route_times import RouteClock
 from app.events import EventBus, LocalBus, RedisBus, bind
@@ -104,6 +105,7 @@ def _request_metrics() -> Callable[[metrics.Info], None]:
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """From the innermost to the outermost: a request passes them upwards from the last line."""
     app.add_middleware(EntityTags)
+    app.add_middleware(HeadRequests)
     app.add_middleware(BodyLimit, max_bytes=settings.server.max_body_bytes)
     Instrumentator(
         should_group_status_codes=False,

@@ -24,7 +24,7 @@ class PlainNarrator(Narrator):
         """The step whose last line was the beginning of a longer one."""
 
     def job_began(self, job: JobDetail) -> None:
-        self._say(job, "running", "started")
+        self._say(job, "running", "started" if job.name == job.key else f"started: {job.name}")
 
     def job_ended(self, job: JobDetail) -> None:
         self._say(job, job.status, job_result(job))

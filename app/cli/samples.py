@@ -63,7 +63,9 @@ async def run_samples(system: LocalSystem, *, user_name: str) -> None:
         typer.echo(execution_result(detail))
         ended.append(detail.status)
     worked = sum(status == "success" for status in ended)
-    typer.echo(f"\n{worked} of {len(ended)} sample pipelines succeeded; they are in {SLUG!r}")
+    typer.echo(
+        f"\n{worked} of {len(ended)} sample pipelines succeeded; they are the project {SLUG!r}"
+    )
 
 
 async def _administrator(database: Database, name: str) -> Principal:

@@ -108,19 +108,23 @@ def _serve(
         if login is not None and examples:
             system = LocalSystem(database, app.state.runtime.events)
             await run_samples(system, user_name=login.name)
+        typer.echo(f"Watch runs at {_address(listener)}/live; Ctrl-C stops the server")
 
     server = _Server(uvicorn.Config(app, **OPTIONS), begun)
     server.run(sockets=[listener])
 
 
 def _tell(settings: Settings, listener: socket.socket, login: FirstLogin | None) -> None:
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    typer.echo(f"AnsFlow listens on http://{shown}:{port} (documentation: /docs)")
+    typer.echo(f"AnsFlow listens on {_address(listener)} (documentation: /docs)")
     typer.echo(f"Everything is kept in {settings.data.folder.resolve()}")
     typer.echo(_isolation(settings))
     if login is not None:
         tell_login(login)
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _isolation(settings: Settings) -> str:

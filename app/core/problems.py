@@ -9,11 +9,14 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Match
 
 from app.core.db import is_replayable
 from app.core.errors import AnsFlowError, Invalid, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_NOT_AN_OBJECT = ("missing", "model_attributes_type", "dict_type")
 
 
 class ProblemResponse(JSONResponse):
@@ -47,18 +50,38 @@ async def _busy(_request: Request, error: Exception) -> Response:
     return respond(Unavailable("others change the same; send the request again", retry_after_s=1))
 
 
-async def _frameworks(_request: Request, error: Exception) -> Response:
+async def _frameworks(request: Request, error: Exception) -> Response:
     """Errors that the framework raises: unknown path, method not allowed, unreadable body."""
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
+    detail, headers = error.detail, error.headers
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = ", ".join(_allowed_methods(request))
+        detail = f"{request.method} is not allowed here; allowed are: {allowed}"
+        headers = {**(headers or {}), "Allow": allowed}
+    elif status is HTTPStatus.NOT_FOUND and detail == status.phrase:
+        detail = "there is nothing at this address; /docs lists all addresses of the API"
     body = {
         "type": "about:blank",
         "title": status.phrase,
         "status": status.value,
         "code": status.name.lower(),
-        "detail": error.detail,
+        "detail": detail,
     }
-    return ProblemResponse(body, status.value, headers=error.headers)
+    return ProblemResponse(body, status.value, headers=headers)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """The methods of the address: of all its routes, not only of the first as Starlette has it."""
+    routes: list[BaseRoute] = request.app.router.routes
+    allowed = [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes
+        )
+    ]
+    return ["GET", "HEAD", *allowed[1:]] if "GET" in allowed else allowed
 
 
 async def _validation(_request: Request, error: Exception) -> Response:
@@ -71,4 +94,9 @@ async def _validation(_request: Request, error: Exception) -> Response:
 
 def _field_error(found: Mapping[str, Any]) -> dict[str, Any]:
     # The input itself is left out: it may be a password.
-    return {"location": list(found["loc"]), "code": found["type"], "message": found["msg"]}
+    message = found["msg"]
+    if found["type"] == "json_invalid":
+        message = f"not valid JSON: {found['ctx']['error']} (at character {found['loc'][-1]})"
+    elif list(found["loc"]) == ["body"] and found["type"] in _NOT_AN_OBJECT:
+        message = "expected a JSON object, with the header Content-Type: application/json"
+    return {"location": list(found["loc"]), "code": found["type"], "message": message}

@@ -79,7 +79,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (folder / "examples").mkdir()
     (folder / "examples" / "sample.yml").write_text(SAMPLE)
     process = up(folder)
-    said = read_until(process, "sample pipelines succeeded")
+    said = read_until(process, "Ctrl-C stops the server")
     url = re.search(r"http://127\.0\.0\.1:\d+", said)
     token = re.search(r"ansflow_\S+", said)
     assert url
@@ -103,6 +103,7 @@ class TestUp:
         assert "  user      admin\n" in server.said
         assert "main │ this is a sample" in server.said
         assert "1 of 1 sample pipelines succeeded" in server.said
+        assert f"{server.url}/live" in server.said
         password = re.search(r"password  (\S+)", server.said)
         assert password
         login = httpx.post(
@@ -161,7 +162,7 @@ class TestTrigger:
             (("none/sample",), "project_not_found"),
             (("sample", "--input", "x=1"), "invalid_inputs"),
             (("sample", "--input", "x"), "NAME=VALUE"),
-            (("sample", "--version", "99"), "no such pipeline or version"),
+            (("sample", "--version", "99"), "has no version 99"),
             ((str(uuid.UUID(int=1)),), "pipeline_not_found"),
         ],
     )

@@ -67,6 +67,15 @@ class TestSuccess:
         assert lines[-1].startswith("ci: success in ")
         assert "\x1b" not in done.stdout
 
+    def test_a_job_of_a_matrix_begins_with_its_name(
+        self, ansflow: Ansflow, write: Callable[[str], str]
+    ) -> None:
+        source = (
+            "jobs:\n  test:\n    name: Python ${{ matrix.version }}\n    runs-on: x\n"
+            "    strategy: {matrix: {version: [3.13]}}\n    steps: [{run: 'true'}]\n"
+        )
+        assert "test[0] ▶ started: Python 3.13\n" in ansflow("run", write(source)).stdout
+
     def test_json_has_every_event_and_the_result_last(
         self, ansflow: Ansflow, write: Callable[[str], str]
     ) -> None:

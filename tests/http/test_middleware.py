@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from app.core.middleware_etag import matches
 from tests.fixtures.answers import assert_problem, body
+from tests.http.content import Content
 
 PROJECTS = "/api/v1/projects"
 
@@ -97,6 +98,31 @@ class TestEntityTags:
     )
     def test_tags_compare_weakly(self, sent: str, expected: bool) -> None:
         assert matches(sent, '"a"') is expected
+
+
+class TestHead:
+    async def test_it_is_the_start_of_a_get(self, client: httpx.AsyncClient) -> None:
+        got = await client.get(PROJECTS)
+        head = await client.head(PROJECTS)
+        assert (head.status_code, head.content) == (200, b"")
+        for name in ("content-type", "content-length", "etag", "cache-control"):
+            assert head.headers[name] == got.headers[name]
+
+    async def test_a_known_body_is_known(self, client: httpx.AsyncClient) -> None:
+        etag = (await client.head(PROJECTS)).headers["etag"]
+        again = await client.head(PROJECTS, headers={"If-None-Match": etag})
+        assert again.status_code == 304
+
+    async def test_an_error_has_no_body_either(self, client: httpx.AsyncClient) -> None:
+        head = await client.head("/api/v1/users/me")
+        assert (head.status_code, head.content) == (401, b"")
+
+    def test_of_a_stream_it_ends(self, content: Content) -> None:
+        address = f"/executions/{content.values['guest']['execution_id']}/logs/stream"
+        head = content.root.head(address)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-type"].startswith("text/event-stream")
+        assert content.root.get("/users/me").status_code == 200
 
 
 class TestErrorBoundary:

@@ -17,6 +17,34 @@ async def test_a_wrong_method_names_the_right_ones(client: httpx.AsyncClient) ->
     answer = await client.put("/api/v1/auth/login")
     assert_problem(answer, 405, "method_not_allowed")
     assert answer.headers["allow"] == "POST"
+    assert "allowed are: POST" in answer.json()["detail"]
+
+
+async def test_a_wrong_method_names_those_of_all_routes_of_the_address(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.delete("/api/v1/projects")
+    assert answer.headers["allow"] == "GET, HEAD, POST"
+
+
+async def test_bad_json_says_what_and_where(client: httpx.AsyncClient) -> None:
+    answer = await client.post(
+        "/api/v1/auth/login", content=b"{x", headers={"Content-Type": "application/json"}
+    )
+    [error] = assert_problem(answer, 422, "invalid")["errors"]
+    assert error["message"].startswith("not valid JSON: Expecting property name")
+    assert error["message"].endswith("(at character 1)")
+
+
+@pytest.mark.parametrize("content", [b"", b"name=x", b"[]"], ids=["empty", "form", "list"])
+async def test_what_is_no_object_of_json_says_how_to_send_one(
+    client: httpx.AsyncClient, content: bytes
+) -> None:
+    answer = await client.post("/api/v1/auth/login", content=content)
+    [error] = assert_problem(answer, 422, "invalid")["errors"]
+    assert (
+        error["message"] == "expected a JSON object, with the header Content-Type: application/json"
+    )
 
 
 async def test_everything_wrong_is_named_at_once(client: httpx.AsyncClient) -> None:

@@ -88,8 +88,9 @@ async def _fetch(call: ActionCall, storage: JobStorage, artifact: Artifact, targ
         raise ActionFailed(f"Artifact {artifact.name!r} cannot be read: {error}") from None
     with content:
         await unpack(call, lambda pipe: tar_from_zip(content, pipe), target)
+    files = f"{artifact.files} file{'s' * (artifact.files != 1)}"
     await call.log(
-        f"Artifact {artifact.name}: {artifact.files} files, {artifact.size} bytes,"
+        f"Artifact {artifact.name}: {files}, {artifact.size} bytes,"
         f" SHA-256 {artifact.sha256} checked"
     )
 

@@ -105,7 +105,7 @@ class HostProcess:
             self._kill_group(signal.SIGTERM)
             self._kill_group(signal.SIGCONT)
             deadline = self._loop.time() + grace_s
-            while self._group_is_alive() and self._loop.time() < deadline:  # noqa: ASYNC110
+            while self._group_is_alive() and self._loop.time() < deadline:  # noqa: ASYNC110  no event
                 # Nothing tells when the other members of a group end.
                 await asyncio.sleep(POLL_S)
             while self._group_is_alive():

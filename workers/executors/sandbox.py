@@ -190,7 +190,7 @@ class HostSandbox:
         if self._executor.inherits_orphans and not any(map(self._is_own, children())):
             return
         # Nothing tells when processes end that are not this process's children.
-        while not kill_pass(self._guarded):  # noqa: ASYNC110
+        while not kill_pass(self._guarded):  # noqa: ASYNC110  there is no event to wait for
             await asyncio.sleep(KILL_POLL_S)
         for entry in members(self._guarded):
             if entry.dead and entry.pid not in self._own:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import methodcaller
 
 from app.core.cache.entries import Entry
 from app.core.cache.tags import Tags, versions
@@ -229,10 +230,8 @@ class Cache:
         client = self._namespaces[namespace]
         pattern, deleted, cursor = client.channel("entry:*"), 0, 0
         while True:
-            cursor, names = await client.run(
-                lambda redis, at=cursor: redis.scan(at, match=pattern, count=500)  # type: ignore[misc]
-            )
+            cursor, names = await client.run(methodcaller("scan", cursor, match=pattern, count=500))
             if names:
-                deleted += await client.run(lambda redis, n=names: redis.unlink(*n))  # type: ignore[misc]
+                deleted += await client.run(methodcaller("unlink", *names))
             if not cursor:
                 return deleted

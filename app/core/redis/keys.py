@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import blake2b
-from uuid import UUID
 
 
 class Namespace(IntEnum):
@@ -69,8 +68,3 @@ def socket_ticket(ticket_digest: str) -> Key:
 def rate(limit: str, subject: str, window: int, window_s: float) -> Key:
     """The counter of one window of a rate limit."""
     return Key(Namespace.DEFAULT, f"rate:{limit}:{digest(subject)}:{window}", window_s * 2)
-
-
-def presence(process_id: UUID) -> Key:
-    """The connection counts of one app process."""
-    return Key(Namespace.CHANNELS, f"presence:{process_id}", 30)

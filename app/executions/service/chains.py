@@ -16,7 +16,12 @@ from app.engine.document import InvalidDefinition
 from app.engine.filters import EventInfo, matches
 from app.engine.plan import InvalidPlan
 from app.engine.states import TERMINAL_EXECUTION, ExecutionStatus
-from app.executions.errors import DefinitionIsInvalid, ExecutionNotFound, InputsAreInvalid
+from app.executions.errors import (
+    DefinitionIsInvalid,
+    ExecutionNotFound,
+    InputsAreInvalid,
+    PipelineNotFound,
+)
 from app.executions.models import Execution
 from app.executions.repository.chains import ChainRepository, Listener
 from app.executions.service.start import Started, Trigger, start_execution, start_within
@@ -47,7 +52,7 @@ async def start_from_job(
 ) -> Started:
     """Start a pipeline of the same project, on behalf of whoever started the execution.
 
-    Raises: ExecutionNotFound (no such pipeline), ChainIsTooLong, InputsAreInvalid,
+    Raises: ExecutionNotFound, PipelineNotFound, ChainIsTooLong, InputsAreInvalid,
     DefinitionIsInvalid, Unavailable.
     """
     async with database.read() as session:
@@ -58,7 +63,7 @@ async def start_from_job(
         execution, _ = found
         pipeline_id = await repository.pipeline_id(execution.project_id, slug)
     if pipeline_id is None:
-        raise ExecutionNotFound(f"the project has no pipeline {slug!r}")
+        raise PipelineNotFound(f"the project has no pipeline {slug!r}")
     depth = _depth(execution) + 1
     if depth > LONGEST:
         raise ChainIsTooLong(f"{LONGEST} executions have started each other")
@@ -134,7 +139,7 @@ async def _start_follower(
 
     try:
         await database.transact(write)
-    except (ExecutionNotFound, InputsAreInvalid, DefinitionIsInvalid) as error:
+    except (PipelineNotFound, InputsAreInvalid, DefinitionIsInvalid) as error:
         # Saved before something else changed: no repetition makes it start.
         log.warning("follower_not_started", pipeline=str(listener.pipeline_id), error=str(error))
 

@@ -19,8 +19,8 @@ from app.engine.machine.types import Decision, ExecutionStarted
 from app.engine.plan import InvalidPlan
 from app.executions.errors import (
     DefinitionIsInvalid,
-    ExecutionNotFound,
     IdempotencyKeyReused,
+    PipelineNotFound,
 )
 from app.executions.history import record
 from app.executions.interpreter import do_commands
@@ -38,7 +38,7 @@ __all__ = ["Started", "Trigger", "start_execution", "start_within"]
 async def start_execution(database: Database, trigger: Trigger, *, server_url: str) -> Started:
     """Start an execution of a pipeline that the caller may run.
 
-    Raises: ExecutionNotFound (no such pipeline or version), InputsAreInvalid,
+    Raises: PipelineNotFound (no such pipeline or version), InputsAreInvalid,
     DefinitionIsInvalid (the plan cannot be made), IdempotencyKeyReused, Unavailable.
     """
 
@@ -60,16 +60,22 @@ async def _known(session: AsyncSession, trigger: Trigger) -> Started | None:
     return Started(known.execution_id, known.number, is_new=False)
 
 
+def _missing(trigger: Trigger) -> str:
+    if trigger.version is None:
+        return "the pipeline was deleted"
+    return f"the pipeline has no version {trigger.version}"
+
+
 async def start_within(session: AsyncSession, trigger: Trigger, *, server_url: str) -> Started:
     """As `start_execution`, in the caller's transaction (`database.transact`), without looking for
     an Idempotency-Key.
 
-    Raises: ExecutionNotFound, InputsAreInvalid, DefinitionIsInvalid.
+    Raises: PipelineNotFound, InputsAreInvalid, DefinitionIsInvalid.
     """
     repository = StartRepository(session)
     counted = await repository.count(trigger.pipeline_id, version=trigger.version)
     if counted is None:
-        raise ExecutionNotFound("there is no such pipeline or version")
+        raise PipelineNotFound(_missing(trigger))
     parsed = await parsed_version(session, counted.version_id)
     variables = await VariableRepository(session).of_project(counted.project_id)
     trigger = replace(trigger, variables={**variables, **trigger.variables})

@@ -3,7 +3,7 @@
 from app.core.db import AsyncSession
 from app.engine.states import ExecutionStatus
 from app.events import ExecutionChanged
-from app.executions.errors import ExecutionNotFound
+from app.executions.errors import PipelineNotFound
 from app.executions.following import tell_followers
 from app.executions.history import record
 from app.executions.repository.starting import StartRepository
@@ -19,12 +19,12 @@ async def start_invalid(
     """Record a failure whose reason is `invalid_definition: …`, in the caller's transaction.
 
     Parameters: `problem` says what is wrong in which line and column.
-    Raises: ExecutionNotFound.
+    Raises: PipelineNotFound.
     """
     repository = StartRepository(session)
     counted = await repository.count(trigger.pipeline_id, version=trigger.version)
     if counted is None:
-        raise ExecutionNotFound("there is no such pipeline or version")
+        raise PipelineNotFound("the pipeline was deleted")
     execution = new_execution(trigger, counted, server_url=server_url)
     execution.title, execution.priority = counted.pipeline_name[:500], "medium"
     execution.inputs = {}

@@ -37,11 +37,6 @@ class Happening:
     only_path: str | None = None
     inputs: Mapping[str, Any] | None = None
 
-    @property
-    def files_at(self) -> str | None:
-        """The commit whose files count: that of the base for a pull request from a fork."""
-        return self.base_sha if self.is_fork else self.sha
-
 
 @dataclass(frozen=True, slots=True)
 class Ignored:

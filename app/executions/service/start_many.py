@@ -10,7 +10,7 @@ from app.credentials.repository.values import VariableRepository
 from app.engine.machine.types import Decision, Dispatch
 from app.engine.states import TERMINAL_EXECUTION
 from app.executions.changes import messages_of
-from app.executions.errors import ExecutionNotFound
+from app.executions.errors import PipelineNotFound
 from app.executions.history import record_new
 from app.executions.repository.starting import StartRepository
 from app.executions.service.drafts import CAUSE, Draft, NewRows
@@ -42,7 +42,7 @@ async def start_many(
     Eight statements for all of them, and one for each version that this process has not read;
     executions that wait for a concurrency group or an approval, or end at once, add their own.
 
-    Raises: ExecutionNotFound, InputsAreInvalid, DefinitionIsInvalid: of any of them; none is
+    Raises: PipelineNotFound, InputsAreInvalid, DefinitionIsInvalid: of any of them; none is
     started then.
     """
     drafts = await _drafts(session, triggers, server_url=server_url)
@@ -64,7 +64,7 @@ async def _drafts(
     wanted = Counter(trigger.pipeline_id for trigger in triggers)
     counted = dict(await StartRepository(session).count_all(wanted))
     if len(counted) < len(wanted):
-        raise ExecutionNotFound("there is no such pipeline or version")
+        raise PipelineNotFound("there is no such pipeline or version")
     projects = {each.project_id for each in counted.values()}
     variables = await VariableRepository(session).of_projects(projects)
     drafts = []

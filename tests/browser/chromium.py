@@ -20,6 +20,43 @@ class Browser:
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
         self._ids = itertools.count(1)
+        self.problems: list[str] = []
+        """Errors in the console, except refused requests; see `watch_console`."""
+
+    async def watch_console(self) -> None:
+        """Collect what the page writes as errors from now on."""
+        await self.call("Runtime.enable")
+        await self.call("Log.enable")
+
+    def _hear(self, event: dict[str, Any]) -> None:
+        more = event.get("params", {})
+        match event.get("method"):
+            case "Runtime.exceptionThrown":
+                self.problems.append(json.dumps(more["exceptionDetails"]))
+            case "Runtime.consoleAPICalled" if more["type"] == "error":
+                self.problems.append(json.dumps(more["args"]))
+            case "Log.entryAdded" if more["entry"]["level"] == "error":
+                # That a request was refused is for the page to tell, not for the console.
+                if more["entry"]["source"] != "network":
+                    self.problems.append(more["entry"]["text"])
+
+    async def press(self, key: str) -> None:
+        """Press and release a key: `Tab`, `Enter`."""
+        codes = {"Tab": 9, "Enter": 13}
+        text = {"text": "\r"} if key == "Enter" else {}
+        for kind in ("keyDown", "keyUp"):
+            await self.call(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                code=key,
+                windowsVirtualKeyCode=codes[key],
+                **(text if kind == "keyDown" else {}),
+            )
+
+    async def type(self, text: str) -> None:
+        """Write into what has the focus."""
+        await self.call("Input.insertText", text=text)
 
     async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Send a DevTools command and return its result."""
@@ -30,6 +67,7 @@ class Browser:
         async with asyncio.timeout(30):
             while True:
                 answer = json.loads(await self._connection.recv())
+                self._hear(answer)
                 if answer.get("id") == number:
                     assert "error" not in answer, answer
                     result: dict[str, Any] = answer["result"]

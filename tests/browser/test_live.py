@@ -4,29 +4,51 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import pytest
 import uvicorn
+from sqlalchemy import delete
 
+from app.auth.models import LoginSession
 from app.auth.passwords import hash_password
+from app.core.clock import new_id
 from app.core.db import Database
+from app.events import RightsChanged, publish_after_commit
 from app.main import create_app
 from app.projects.models import Role
 from app.settings import Settings
-from tests.browser.chromium import open_browser
+from tests.browser.chromium import Browser, open_browser
 from tests.fixtures.application import Started
 from tests.fixtures.factories import Factory
 from tests.polling import until
 from tests.realtime.rows import tell
 
 PASSWORD = "correct horse battery"  # noqa: S105  of this test only
+VISIBLE = "document.getElementById('{}').checkVisibility()"
+CHOOSE = (
+    "pipelines = document.getElementById('pipelines'); pipelines.value = '{}'; "
+    "pipelines.dispatchEvent(new Event('change'))"
+)
 LINES = "document.getElementById('log').textContent"
 
 
+@dataclass
+class Serving:
+    """A whole server, with its database, whose commits publish events."""
+
+    url: str
+    database: Database
+
+
 @asynccontextmanager
-async def serving(settings: Settings, port: int) -> AsyncIterator[Database]:
-    """A whole server on this port; gives its database, whose commits publish events."""
+async def serving(settings: Settings, port: int | None = None) -> AsyncIterator[Serving]:
+    """Serve on this port, or on any."""
+    if port is None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
     app = create_app(settings)
     async with Started(app):
         config = uvicorn.Config(
@@ -41,7 +63,7 @@ async def serving(settings: Settings, port: int) -> AsyncIterator[Database]:
         task = asyncio.create_task(server.serve())
         try:
             await until(lambda: server.started)
-            yield app.state.runtime.database
+            yield Serving(f"http://127.0.0.1:{port}", app.state.runtime.database)
         finally:
             server.should_exit = True
             await task
@@ -56,10 +78,10 @@ async def test_status_and_log_are_shown_and_survive_a_restart(
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     async with open_browser(tmp_path / "profile") as browser:
-        async with serving(settings, port) as database:
-            tale = await tell(database, pipeline)
+        async with serving(settings, port) as server:
+            tale = await tell(server.database, pipeline)
             await tale.write("one", "two")
-            cookie = await log_in(port, alice.name)
+            cookie = await log_in(server.url, alice.name)
             await browser.call(
                 "Network.setCookie",
                 name="ansflow_session",
@@ -75,8 +97,8 @@ async def test_status_and_log_are_shown_and_survive_a_restart(
             await tale.write("three")
             await browser.until(LINES, "one\ntwo\nthree\n")
         await browser.until("document.getElementById('connection').dataset.state", "closed")
-        async with serving(settings, port) as database:
-            tale.database = database
+        async with serving(settings, port) as server:
+            tale.database = server.database
             await tale.write("four")
             await browser.until("document.getElementById('connection').dataset.state", "open")
             await browser.until(LINES, "one\ntwo\nthree\nfour\n")
@@ -84,9 +106,95 @@ async def test_status_and_log_are_shown_and_survive_a_restart(
             await browser.until(LINES, "one\ntwo\nthree\nfour\nfive\n")
 
 
-async def log_in(port: int, name: str) -> str:
+@pytest.mark.timeout(180)
+async def test_people_log_in_with_the_keyboard_and_are_asked_again_when_the_session_ends(
+    settings: Settings, make: Factory, tmp_path: Path
+) -> None:
+    alice = await make.user(password_hash=await hash_password(PASSWORD))
+    project = await make.project(members={Role.REPORTER: alice})
+    pipeline = await make.pipeline(project)
+    async with open_browser(tmp_path / "profile") as browser, serving(settings) as server:
+        tale = await tell(server.database, pipeline)
+        await tale.write("one")
+        await browser.watch_console()
+        await browser.call("Page.navigate", url=f"{server.url}/live")
+        await browser.until(VISIBLE.format("login"), True)
+        await enter(browser, alice.name, "not this one")
+        await browser.until("document.getElementById('login-error').textContent !== ''", True)
+        await enter(browser, alice.name, PASSWORD)
+        await browser.until("document.getElementById('pipelines').options.length", 2)
+        await browser.evaluate(CHOOSE.format(pipeline.id))
+        await browser.until(LINES, "one\n")
+        # Chosen again, it is watched again.
+        await browser.evaluate(CHOOSE.format(""))
+        await browser.evaluate(CHOOSE.format(pipeline.id))
+        await tale.write("two")
+        await browser.until(LINES, "one\ntwo\n")
+        other = await tell(server.database, pipeline, number=2)
+        await other.write("other")
+        await browser.evaluate(f"location.hash = 'execution={other.execution.id}'")
+        await browser.until(LINES, "other\n")
+        await browser.evaluate(f"location.hash = 'execution={new_id()}'")
+        await browser.until("document.getElementById('title').textContent.slice(0, 8)", "there is")
+        async with server.database.session() as session:
+            await session.execute(delete(LoginSession).where(LoginSession.user_id == alice.id))
+            publish_after_commit(session, RightsChanged(user_ids=[alice.id]))
+        await browser.until(VISIBLE.format("login"), True)
+        await browser.until(VISIBLE.format("pipelines"), False)
+        assert browser.problems == []
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("database_under_test", ["sqlite"], indirect=True)
+async def test_a_thousand_jobs_and_a_hundred_thousand_lines(
+    settings: Settings, make: Factory, tmp_path: Path
+) -> None:
+    alice = await make.user(password_hash=await hash_password(PASSWORD))
+    project = await make.project(members={Role.REPORTER: alice})
+    pipeline = await make.pipeline(project)
+    async with open_browser(tmp_path / "profile") as browser, serving(settings) as server:
+        tale = await tell(server.database, pipeline)
+        await tale.add_jobs(999)
+        for start in range(0, 100_000, 2000):
+            await tale.write(*(f"line {number}" for number in range(start, start + 2000)))
+        await browser.call(
+            "Network.setCookie",
+            name="ansflow_session",
+            value=await log_in(server.url, alice.name),
+            url=server.url,
+        )
+        await browser.watch_console()
+        address = f"{server.url}/live#execution={tale.execution.id}"
+        await browser.call("Page.navigate", url=address)
+        await browser.until("document.querySelectorAll('#jobs li').length", 1000)
+        await browser.until(f"{LINES}.trimEnd().split('\\n').at(-1)", "line 99999")
+        await browser.until(VISIBLE.format("older"), True)
+        assert await browser.evaluate(f"{LINES}.split('\\n').length") <= 7001
+        path = await browser.evaluate("document.getElementById('whole').pathname")
+        assert path == f"/api/v1/jobs/{tale.job.id}/logs.txt"
+        await browser.evaluate("document.querySelectorAll('#jobs button')[7].focus()")
+        await tale.change()
+        await browser.until("document.querySelectorAll('#jobs li').length", 1000)
+        await tale.write("the end")
+        await browser.until(f"{LINES}.trimEnd().split('\\n').at(-1)", "the end")
+        focused = "[...document.querySelectorAll('#jobs button')].indexOf(document.activeElement)"
+        assert await browser.evaluate(focused) == 7
+        assert browser.problems == []
+
+
+async def enter(browser: Browser, name: str, password: str) -> None:
+    """Fill in the form as people do."""
+    await browser.evaluate("document.querySelector('[name=name]').form.reset()")
+    await browser.evaluate("document.querySelector('[name=name]').focus()")
+    await browser.type(name)
+    await browser.press("Tab")
+    await browser.type(password)
+    await browser.press("Enter")
+
+
+async def log_in(url: str, name: str) -> str:
     """The value of a session cookie."""
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         answer = await client.post("/api/v1/auth/login", json={"name": name, "password": PASSWORD})
         assert answer.is_success, answer.text
         cookie: str = answer.cookies["ansflow_session"]

@@ -3,8 +3,9 @@ import { LiveSocket } from "/live/socket.js";
 const at = (id) => document.getElementById(id);
 const main = document.querySelector("main");
 const pipelines = at("pipelines");
+const MOST_LINES = 5000; // shown; the whole log is a link away
 let socket = null;
-let execution = null; // { id, jobs: Map, log: { topic, lines: Map } }
+let execution = null; // { id, jobs: Map, items: Map, log: { topic, last: Map, chunks: [], lines } }
 
 async function api(path, options = {}) {
   const response = await fetch(`/api/v1${path}`, { credentials: "same-origin", ...options });
@@ -19,10 +20,22 @@ async function start() {
   const statuses = await (await api("/pipelines/status?limit=100")).json();
   pipelines.replaceChildren(new Option("Choose a pipeline", ""));
   for (const one of statuses.items) pipelines.add(new Option(one.name, one.id));
-  socket = new LiveSocket((state) => {
+  socket ??= new LiveSocket((state) => {
     at("connection").dataset.state = state;
     at("connection").textContent = state === "open" ? "connected" : "not connected";
+    if (state === "ended") leave();
   });
+  showWanted();
+}
+
+function leave() {
+  socket = execution = null;
+  at("execution").hidden = true;
+  start();
+}
+
+function showWanted() {
+  if (!socket) return;
   const wanted = new URLSearchParams(location.hash.slice(1));
   if (wanted.has("execution")) showExecution(wanted.get("execution"));
   else if (wanted.has("pipeline")) showPipeline(wanted.get("pipeline"));
@@ -30,11 +43,13 @@ async function start() {
 
 function showPipeline(id) {
   for (const topic of socket.topics.keys()) socket.leave(topic);
+  execution = null;
   pipelines.value = id;
   if (!id) return;
-  location.hash = `pipeline=${id}`;
+  history.replaceState(null, "", `#pipeline=${id}`);
   socket.watch(`pipeline:${id}`, (frame) => {
-    if (frame.type === "pipeline.snapshot" && frame.data.last_execution) {
+    if (frame.type === "error") showError(frame.data);
+    else if (frame.type === "pipeline.snapshot" && frame.data.last_execution) {
       showExecution(frame.data.last_execution.id);
     } else if (frame.type === "execution.changed" && frame.data.execution_id !== execution?.id) {
       showExecution(frame.data.execution_id);
@@ -46,9 +61,10 @@ function showExecution(id) {
   if (execution?.id === id) return;
   if (execution) socket.leave(`execution:${execution.id}`);
   if (execution?.log) socket.leave(execution.log.topic);
-  execution = { id, jobs: new Map(), log: null };
+  execution = { id, jobs: new Map(), items: new Map(), log: null };
   at("execution").hidden = false;
-  at("log").textContent = "";
+  at("jobs").replaceChildren();
+  emptyLog();
   socket.watch(`execution:${id}`, hearExecution);
 }
 
@@ -60,11 +76,19 @@ function hearExecution({ type, data }) {
     if (!execution.log && data.jobs.length > 0) showLog(data.jobs[0].id);
   } else if (type === "execution.changed") {
     setStatus(data);
+  } else if (type === "error" || type === "revoked") {
+    showError(data);
   } else if (type === "job.changed") {
     execution.jobs.set(data.job_id, { ...execution.jobs.get(data.job_id), ...data, id: data.job_id });
     if (!execution.log) showLog(data.job_id);
   }
-  drawJobs();
+  drawSoon();
+}
+
+function showError({ detail }) {
+  at("execution").hidden = false;
+  at("title").textContent = detail;
+  setStatus({ status: "", reason: "" });
 }
 
 function setStatus({ status, reason }) {
@@ -73,28 +97,52 @@ function setStatus({ status, reason }) {
   at("status").dataset.status = status;
 }
 
+let drawing = false;
+function drawSoon() {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    if (execution) drawJobs();
+  });
+}
+
+// Items stay, so that the keyboard's focus does.
 function drawJobs() {
-  const items = [...execution.jobs.values()].map((job) => {
-    const item = document.createElement("li");
-    const button = document.createElement("button");
-    button.textContent = job.name;
-    button.addEventListener("click", () => showLog(job.id));
-    const status = document.createElement("b");
+  for (const job of execution.jobs.values()) {
+    let item = execution.items.get(job.id);
+    if (!item) {
+      item = document.createElement("li");
+      const button = document.createElement("button");
+      button.addEventListener("click", () => showLog(job.id));
+      item.append(button, document.createElement("b"));
+      execution.items.set(job.id, item);
+      at("jobs").append(item);
+    }
+    const [button, status] = item.children;
+    button.setAttribute("aria-pressed", execution.log?.topic === `job:${job.id}:log`);
+    if (button.textContent !== job.name) button.textContent = job.name;
+    if (status.dataset.status === job.status) continue;
     status.textContent = ` ${job.status}`;
     status.dataset.status = job.status;
-    item.append(button, status);
-    return item;
-  });
-  at("jobs").replaceChildren(...items);
+  }
+}
+
+function emptyLog() {
+  at("log").replaceChildren();
+  at("older").hidden = true;
 }
 
 function showLog(jobId) {
   if (execution.log) socket.leave(execution.log.topic);
-  const log = { topic: `job:${jobId}:log`, last: new Map() };
+  const log = { topic: `job:${jobId}:log`, last: new Map(), chunks: [], lines: 0 };
   execution.log = log;
-  at("log").textContent = "";
+  emptyLog();
+  at("whole").href = `/api/v1/jobs/${jobId}/logs.txt`;
+  drawSoon();
   socket.watch(log.topic, ({ type, data }) => {
     if (type === "log.lines") showLines(log, data);
+    else if (type === "error") at("log").textContent = data.detail;
   });
 }
 
@@ -106,10 +154,20 @@ function showLines(log, data) {
   log.last.set(data.step_id, data.first_line + lines.length - 1);
   const pre = at("log");
   const follows = pre.scrollTop + pre.clientHeight >= pre.scrollHeight - 5;
-  pre.append(`${fresh.join("\n")}\n`);
+  const node = document.createTextNode(`${fresh.join("\n")}\n`);
+  pre.append(node);
+  log.chunks.push({ node, lines: fresh.length });
+  log.lines += fresh.length;
+  while (log.lines > MOST_LINES && log.chunks.length > 1) {
+    const oldest = log.chunks.shift();
+    oldest.node.remove();
+    log.lines -= oldest.lines;
+    at("older").hidden = false;
+  }
   if (follows) pre.scrollTop = pre.scrollHeight;
 }
 
+addEventListener("hashchange", showWanted);
 pipelines.addEventListener("change", () => showPipeline(pipelines.value));
 at("login").addEventListener("submit", async (event) => {
   event.preventDefault();

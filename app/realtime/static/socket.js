@@ -3,6 +3,7 @@
 
 const FIRST_PAUSE_MS = 300;
 const LONGEST_PAUSE_MS = 5000;
+const CREDENTIAL_ENDED = 4401;
 
 export class LiveSocket {
   constructor(onState) {
@@ -21,11 +22,24 @@ export class LiveSocket {
       for (const topic of this.topics.keys()) this.ask(topic);
     });
     this.socket.addEventListener("message", (event) => this.hear(JSON.parse(event.data)));
-    this.socket.addEventListener("close", () => {
+    this.socket.addEventListener("close", async ({ code }) => {
       this.onState("closed");
+      // A refused handshake looks like a server that is away; only the API tells.
+      if (code === CREDENTIAL_ENDED || (await this.isRefused())) {
+        this.onState("ended");
+        return;
+      }
       setTimeout(() => this.open(), this.pause * (0.8 + Math.random() * 0.4));
       this.pause = Math.min(this.pause * 2, LONGEST_PAUSE_MS);
     });
+  }
+
+  async isRefused() {
+    try {
+      return (await fetch("/api/v1/users/me", { credentials: "same-origin" })).status === 401;
+    } catch {
+      return false;
+    }
   }
 
   ask(topic) {

@@ -168,7 +168,7 @@ async def _write_nodes(
                 ended.append(job.id)
             values = changed_values(locked.execution, before, node, dispatch, now=locked.now)
             changes[job.id] = {**values, **_claim_of(taken, node.key)}
-            await repository.update_job(job.id, changes[job.id])
+    await repository.update_jobs(changes)
     await repository.archive(archived)
     await repository.insert_jobs(created)
     if ended and not steps_ended:

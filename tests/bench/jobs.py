@@ -102,8 +102,10 @@ async def bulk() -> AsyncIterator[Figure]:
         await system.run("steps: [{run: 'true'}]")
         system.processes["worker"].stop()
         executions = [await system.trigger(pipeline_id) for _ in range(50)]
-        system.processes["worker"].start()
-        details = [await system.ended(one, within_s=120) for one in executions]
+        # One process, as the bar says: those of the other queues would start beside the first jobs.
+        system.spawn("worker", "worker", "--queues", "high", "--concurrency", "8")
+        # The last one first, and seldom: asking takes the cores from those who work.
+        details = [await _rarely_asked(system, one) for one in reversed(executions)]
     assert {detail["status"] for detail in details} == {"success"}
     jobs = [detail["jobs"][0] for detail in details]
     first = min(_at(job["started_at"]) for job in jobs)
@@ -111,6 +113,15 @@ async def bulk() -> AsyncIterator[Figure]:
     rate = 500 / (last - first).total_seconds()
     note = f"{rate:.0f} / {bare:.0f} a second"
     yield Figure("steps a second / bare processes a second", rate / bare, "ratio", 0.3, True, note)
+
+
+async def _rarely_asked(system: System, execution_id: str) -> dict[str, Any]:
+    async with asyncio.timeout(120):
+        while True:
+            detail = await system.detail(execution_id)
+            if detail["status"] in ENDED:
+                return detail
+            await asyncio.sleep(0.25)
 
 
 async def _timed(system: System, pipeline_id: str) -> float:

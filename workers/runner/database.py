@@ -224,7 +224,6 @@ class ClaimHolder:
             step_id=steps[update.index].id if update.index < len(steps) else None,
             name=update.name,
             status=update.status,
-            is_new=key not in self._stored,
             outcome=_text(update.outcome),
             conclusion=_text(update.conclusion),
             reason=update.reason,

@@ -1,12 +1,11 @@
 """Claims, leases and fences: compare-and-set on the job row, in the database's time."""
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Float, Select, Update, bindparam, or_, select, update
+from sqlalchemy import Float, Select, bindparam, or_, select, update
 
 from app.core.clock import db_now
 from app.core.db import AsyncSession
@@ -16,7 +15,6 @@ from app.executions.models import Execution, Job, Step
 from app.pipelines.models import PipelineVersion
 
 _JOBS = table_of(Job)
-_STEPS = table_of(Step)
 # Made once: building a statement and its cache key costs more than sending it.
 _WANTED = bindparam("wanted", type_=Id())
 _TOKEN = bindparam("token", type_=Id())
@@ -44,20 +42,7 @@ _CLAIM = (
         cancel_level=0,
     )
 )
-_UPDATE_STEP = update(_STEPS).where(_STEPS.c.id == _WANTED)
 _HELD = (JobStatus.RUNNING, JobStatus.CANCELLING)
-
-
-def _new(column: str) -> str:
-    return column if column == "wanted" else f"new_{column}"
-
-
-@cache
-def _update_step(names: tuple[str, ...]) -> Update:
-    columns = [name.removeprefix("new_") for name in names if name != "wanted"]
-    return _UPDATE_STEP.values(
-        {name: bindparam(_new(name), type_=_STEPS.c[name].type) for name in columns}
-    )
 
 
 class HeldClaim(NamedTuple):
@@ -239,14 +224,6 @@ class ClaimRepository:
         """The text of a version (read once per process and version)."""
         statement = select(PipelineVersion).where(PipelineVersion.id == version_id)
         return (await self._session.execute(statement)).scalar_one()
-
-    async def update_steps(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Change steps; each row has the id as `wanted` and the same columns."""
-        if len(rows) == 1:
-            row = {_new(name): value for name, value in rows[0].items()}
-            await self._session.execute(_update_step(tuple(row)), row)
-        elif rows:
-            await self._session.execute(_UPDATE_STEP, list(rows))
 
 
 def _rowcount(result: Any) -> int:

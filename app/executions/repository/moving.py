@@ -1,13 +1,27 @@
 """What the interpreter reads and writes while it holds the lock of an execution."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Select, Table, Update, bindparam, exists, insert, select, update
+from sqlalchemy import (
+    Insert,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    case,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.mysql import insert as mysql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from app.core.clock import db_now
 from app.core.db import AsyncSession
@@ -26,6 +40,7 @@ _SECRETS = table_of(Secret)
 
 # Made once: building a statement and its cache key costs more than sending it.
 _WANTED = bindparam("wanted", type_=Id())
+_OTHER = bindparam("other", type_=Id())
 _HAS_SECRETS = exists().where(_SECRETS.c.project_id == _EXECUTIONS.c.project_id)
 _LOCKED = select(_EXECUTIONS, db_now().label("now"), _HAS_SECRETS.label("has_secrets"))
 _LOCK = _LOCKED.where(_EXECUTIONS.c.id == _WANTED).with_for_update()
@@ -35,7 +50,6 @@ _LOCK_OF_JOB = _LOCKED.where(
 _INSERT_JOBS = insert(_JOBS)
 _INSERT_ATTEMPTS = insert(_ATTEMPTS)
 _INSERT_EVENTS = insert(_EVENTS)
-_INSERT_STEPS = insert(_STEPS)
 _JOBS_OF = select(_JOBS).where(_JOBS.c.execution_id == _WANTED).order_by(_JOBS.c.position)
 
 
@@ -43,6 +57,33 @@ _JOBS_OF = select(_JOBS).where(_JOBS.c.execution_id == _WANTED).order_by(_JOBS.c
 def _update_of(table: Table, columns: tuple[str, ...]) -> Update:
     values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in columns}
     return update(table).where(table.c.id == _WANTED).values(values)
+
+
+@cache
+def _update_two(columns: tuple[str, ...], of_other: tuple[str, ...]) -> Update:
+    def bound(prefix: str, name: str, names: tuple[str, ...]) -> Any:
+        column = _JOBS.c[name]
+        return bindparam(f"{prefix}_{name}", type_=column.type) if name in names else column
+
+    values = {
+        name: case(
+            (_JOBS.c.id == _WANTED, bound("new", name, columns)),
+            else_=bound("other", name, of_other),
+        )
+        for name in dict.fromkeys((*columns, *of_other))
+    }
+    return update(_JOBS).where(or_(_JOBS.c.id == _WANTED, _JOBS.c.id == _OTHER)).values(values)
+
+
+@cache
+def _write_steps(columns: tuple[str, ...], *, is_sqlite: bool) -> Insert:
+    if is_sqlite:
+        on_sqlite = sqlite_insert(_STEPS)
+        return on_sqlite.on_conflict_do_update(
+            index_elements=["id"], set_={name: on_sqlite.excluded[name] for name in columns}
+        )
+    elsewhere = mysql_insert(_STEPS)
+    return elsewhere.on_duplicate_key_update({name: elsewhere.inserted[name] for name in columns})
 
 
 class LockedRow(NamedTuple):
@@ -94,6 +135,20 @@ class MovingRepository:
         """Change one job of a locked execution."""
         await self._update(_JOBS, job_id, values)
 
+    async def update_jobs(self, changes: Mapping[uuid.UUID, Mapping[str, Any]]) -> None:
+        """Change jobs of a locked execution, each in columns of its own; two are one statement."""
+        if len(changes) == 2:
+            (wanted, values), (other, of_other) = changes.items()
+            bound = {f"new_{name}": value for name, value in values.items()}
+            bound |= {f"other_{name}": value for name, value in of_other.items()}
+            await self._session.execute(
+                _update_two(tuple(values), tuple(of_other)),
+                {"wanted": wanted, "other": other, **bound},
+            )
+        else:
+            for job_id, values in changes.items():
+                await self.update_job(job_id, values)
+
     async def update_execution(self, execution_id: uuid.UUID, values: Mapping[str, Any]) -> None:
         """Change a locked execution."""
         await self._update(_EXECUTIONS, execution_id, values)
@@ -112,10 +167,17 @@ class MovingRepository:
         if rows:
             await self._session.execute(_INSERT_EVENTS, list(rows))
 
-    async def insert_steps(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """The steps of a claimed attempt, one statement."""
-        if rows:
-            await self._session.execute(_INSERT_STEPS, list(rows))
+    async def write_steps(
+        self, rows: Sequence[Mapping[str, Any]], *, changes: Collection[str]
+    ) -> None:
+        """New and changed steps in one statement.
+
+        Parameters: all rows have the same columns; `changes` are those that are written when the
+        step exists already.
+        """
+        is_sqlite = self._session.get_bind().dialect.name == "sqlite"
+        statement = _write_steps(tuple(changes), is_sqlite=is_sqlite)
+        await self._session.execute(statement, list(rows))
 
     async def end_open_steps(
         self, job_ids: Sequence[uuid.UUID], *, status: str, reason: str

@@ -6,7 +6,7 @@ commit.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from app.executions.models import Job as JobRow
 from app.executions.nodes import node_of, snapshot_of
 from app.executions.repository.claims import ClaimRepository
 from app.executions.repository.moving import LockedRow, MovingRepository
+from app.executions.service.steps import StepRow, store_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,11 @@ async def claim(
         if not won:
             return None
         locked = await _partial(session, found, job)
-        steps = await insert_steps(session, locked, job, attempt)
+        opened = opened_steps(locked, job, attempt)
+        await store_steps(session, opened)
         await apply_claim(session, locked, JobClaimed(key=job.key, attempt=attempt))
-        return claimed_of(locked, partial_snapshot(locked), job, token, steps, cancel_level=0)
+        snapshot = partial_snapshot(locked)
+        return claimed_of(locked, snapshot, job, token, ids_of(opened), cancel_level=0)
 
     return await database.transact(take)
 
@@ -127,29 +130,28 @@ def partial_snapshot(locked: Locked) -> Snapshot:
     )
 
 
-async def insert_steps(
-    session: AsyncSession, locked: Locked, job: JobRow, attempt: int
-) -> dict[int, uuid.UUID]:
-    """Write the steps of a claimed attempt; their ids by index."""
+def opened_steps(locked: Locked, job: JobRow, attempt: int) -> list[StepRow]:
+    """The steps of an attempt as it begins; they are not written yet."""
     definition = locked.files[tuple(job.path)].jobs[job.job_id]
-    steps = {step.index: new_id() for step in definition.steps}
-    rows: list[dict[str, Any]] = [
-        {
-            "id": steps[step.index],
-            "execution_id": job.execution_id,
-            "job_id": job.id,
-            "attempt": attempt,
-            "index": step.index,
-            "try_number": 1,
-            "step_id": step.id,
-            "name": step.title[:500],
-            "status": StepStatus.PENDING,
-            "outputs": {},
-        }
+    return [
+        StepRow(
+            id=new_id(),
+            execution_id=job.execution_id,
+            job_id=job.id,
+            attempt=attempt,
+            index=step.index,
+            try_number=1,
+            step_id=step.id,
+            name=step.title,
+            status=StepStatus.PENDING,
+        )
         for step in definition.steps
     ]
-    await MovingRepository(session).insert_steps(rows)
-    return steps
+
+
+def ids_of(steps: Sequence[StepRow]) -> dict[int, uuid.UUID]:
+    """The ids of first tries by index."""
+    return {step.index: step.id for step in steps}
 
 
 def claimed_of(

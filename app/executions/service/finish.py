@@ -15,10 +15,11 @@ from app.executions.repository.moving import MovingRepository
 from app.executions.service.claim import (
     Claimed,
     claimed_of,
-    insert_steps,
+    ids_of,
+    opened_steps,
     partial_snapshot,
 )
-from app.executions.service.steps import StepRow, write_steps
+from app.executions.service.steps import StepRow, store_steps, tell_steps
 from app.jobs.catalog import MergeLogs
 from app.jobs.outbox import Queued, enqueue_all
 
@@ -57,9 +58,9 @@ async def finish(
     ready by this end, in the same transaction.
 
     Calling again with the same tokens after an unknown outcome answers the same.
-    Cost: lock the execution, its jobs, the steps, the job, the events, the execution; one more
-    for each job that becomes ready and one for the messages, or the steps of the job that is
-    claimed; one commit.
+    Cost: lock the execution, its jobs (if another process changed them last), the job (with it one
+    that becomes ready; for more, one for each), the events, the execution, the steps (with those of
+    the job that is claimed); one for the messages, if any; one commit.
     Raises: Unavailable when the database is away.
     """
     event = JobFinished(
@@ -80,7 +81,7 @@ async def finish(
             if job.attempt != attempt or job.status != status:
                 return Finished(False)
             return Finished(True, await _claimed_before(session, locked, continuation))
-        await write_steps(session, steps)
+        tell_steps(session, steps)
         if annotations:
             await MovingRepository(session).update_job(job_id, {"annotations": list(annotations)})
         snapshot, taken = await apply_end(
@@ -90,13 +91,13 @@ async def finish(
             message = MergeLogs(job_id=job_id, attempt=attempt)
             await enqueue_all(session, [Queued(message)])
         if taken is None or continuation is None:
+            await store_steps(session, steps)
             return Finished(True)
-        row = locked.by_key[taken.dispatch.key]
-        opened = await insert_steps(session, locked, row, taken.dispatch.attempt)
-        token_of_next = continuation.token
-        return Finished(
-            True, claimed_of(locked, snapshot, row, token_of_next, opened, cancel_level=0)
-        )
+        row, of_next = locked.by_key[taken.dispatch.key], continuation.token
+        opened = opened_steps(locked, row, taken.dispatch.attempt)
+        await store_steps(session, [*steps, *opened])
+        ids = ids_of(opened)
+        return Finished(True, claimed_of(locked, snapshot, row, of_next, ids, cancel_level=0))
 
     return await database.transact(end)
 

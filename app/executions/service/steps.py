@@ -15,7 +15,7 @@ from app.executions.repository.moving import MovingRepository
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """The whole state of one step try. `is_new` rows are inserted, others updated."""
+    """The whole state of one step try."""
 
     id: uuid.UUID
     execution_id: uuid.UUID
@@ -25,7 +25,6 @@ class StepRow:
     try_number: int
     name: str
     status: StepStatus
-    is_new: bool = False
     step_id: str | None = None
     outcome: str | None = None
     conclusion: str | None = None
@@ -46,7 +45,7 @@ async def change_steps(
 ) -> bool:
     """Write these states in one transaction; False when the token no longer holds the job.
 
-    Cost: the fence and one statement per step, one commit.
+    Cost: the fence and one statement for all steps, one commit.
     Raises: Unavailable when the database is away.
     """
 
@@ -61,18 +60,36 @@ async def change_steps(
 
 async def write_steps(session: AsyncSession, steps: Sequence[StepRow]) -> None:
     """Write states inside a fenced transaction; the same step twice: the last one counts."""
-    last = {step.id: step for step in steps}
-    new = {step.id for step in steps if step.is_new}
-    await MovingRepository(session).insert_steps(
-        [_new_values(step) for step in last.values() if step.id in new]
-    )
-    await ClaimRepository(session).update_steps(
-        [{"wanted": step.id, **_values(step)} for step in last.values() if step.id not in new]
-    )
+    tell_steps(session, steps)
+    await store_steps(session, steps)
+
+
+def tell_steps(session: AsyncSession, steps: Sequence[StepRow]) -> None:
+    """Publish these states after the commit."""
     publish_after_commit(session, *[_event(step) for step in steps])
 
 
-def _values(step: StepRow) -> dict[str, Any]:
+async def store_steps(session: AsyncSession, steps: Sequence[StepRow]) -> None:
+    """Write states without telling anyone: one statement."""
+    last = {step.id: step for step in steps}
+    rows = [{**_place(step), **_state(step)} for step in last.values()]
+    if rows:
+        await MovingRepository(session).write_steps(rows, changes=_state(steps[0]))
+
+
+def _place(step: StepRow) -> dict[str, Any]:
+    return {
+        "id": step.id,
+        "execution_id": step.execution_id,
+        "job_id": step.job_id,
+        "attempt": step.attempt,
+        "index": step.index,
+        "try_number": step.try_number,
+        "step_id": step.step_id,
+    }
+
+
+def _state(step: StepRow) -> dict[str, Any]:
     return {
         "name": step.name[:500],
         "status": step.status,
@@ -88,19 +105,6 @@ def _values(step: StepRow) -> dict[str, Any]:
         "bytes": step.bytes,
         "sha256": step.sha256,
         "complete": step.complete,
-    }
-
-
-def _new_values(step: StepRow) -> dict[str, Any]:
-    return {
-        "id": step.id,
-        "execution_id": step.execution_id,
-        "job_id": step.job_id,
-        "attempt": step.attempt,
-        "index": step.index,
-        "try_number": step.try_number,
-        "step_id": step.step_id,
-        **_values(step),
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from app.approvals.service import sweeping
+from app.configuration.service import global_settings
 from app.core.clock import new_id
 from app.core.db import Database
 from app.core.errors import Unavailable
@@ -66,7 +67,10 @@ class Scheduler:
         taken = 0
         if time.monotonic() >= self._judges_from:
             taken = await sweeps.take_lost_claims(self._database, max_worker_lost=lost_limit)
-        await sweeping.look_again(self._database, max_worker_lost=lost_limit)
+        chosen = await global_settings(self._database, self._settings)
+        await sweeping.look_again(
+            self._database, max_worker_lost=lost_limit, expires_after=chosen.approval_expiry
+        )
         if written or taken:
             log.info("swept", messages_written=written, claims_taken=taken)
 

@@ -28,12 +28,13 @@ class Decision(StrEnum):
 
 
 class ApprovalRequest(Base):
-    """One attempt of a job waits at a protected environment. Written under the execution's lock.
+    """One attempt of a job waits at a protected environment, or, without `job_id`, one attempt of
+    a whole execution that a fork's pull request started. Written under the execution's lock.
 
-    `environment` is the name as the job writes it; `required` and `wait_until` are what the rules
-    of the environment said when the request was last looked at, which is due at `look_after`.
-    `started_by` are the ids, as text, of the users who started the execution or this attempt of it,
-    themselves or by a project token that they made.
+    `environment` is the name as the job writes it, None for an execution; `required` and
+    `wait_until` are what the rules said when the request was last looked at, which is due at
+    `look_after`. `started_by` are the ids, as text, of the users who started the execution or this
+    attempt of it, themselves or by a project token that they made.
     """
 
     __tablename__ = "approval_requests"
@@ -48,9 +49,9 @@ class ApprovalRequest(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     project_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
     execution_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("executions.id", ondelete="CASCADE"))
-    job_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    job_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     attempt: Mapped[int]
-    environment: Mapped[str] = mapped_column(String(255))
+    environment: Mapped[str | None] = mapped_column(String(255))
     environment_id: Mapped[uuid.UUID | None]
     started_by: Mapped[list[str] | None] = mapped_column(Json)
     required: Mapped[int]

@@ -17,7 +17,9 @@ Comment = Annotated[
 class VoteCreate(Input):
     """What a person says; it cannot be changed later."""
 
-    decision: Decision = Field(description="One rejection ends the job as failed")
+    decision: Decision = Field(
+        description="One rejection ends the job as failed, or cancels the execution"
+    )
     comment: Comment = Field(
         default="", description="Why; shown with the job", examples=["checked on staging"]
     )
@@ -34,19 +36,24 @@ class VoteRead(Output):
 
 
 class ApprovalRead(Output):
-    """One attempt of a job asks for approval of its environment."""
+    """One attempt of a job asks for approval of its environment, or an execution, which a pull
+    request from a fork started, asks for approval as a whole."""
 
     id: uuid.UUID = Field(description="Never changes; a new attempt has another one")
+    kind: Literal["environment", "fork"] = Field(
+        description="`fork`: nothing of the execution runs before it is approved"
+    )
     project_id: uuid.UUID = Field(description="Project")
     execution_id: uuid.UUID = Field(description="Execution")
     number: int = Field(description="Number of the execution in its pipeline")
     title: str = Field(description="Title of the execution")
     actor: str = Field(description="Who started the execution")
-    job_id: uuid.UUID = Field(description="Job that waits")
-    job_key: str = Field(description="Its key in the execution")
-    job_name: str = Field(description="Its name")
-    attempt: int = Field(description="Attempt of the job")
-    environment: str = Field(description="Environment that it deploys to")
+    sha: str | None = Field(description="Commit that the approval is about")
+    job_id: uuid.UUID | None = Field(description="Job that waits; null: the whole execution")
+    job_key: str | None = Field(description="Its key in the execution")
+    job_name: str | None = Field(description="Its name")
+    attempt: int = Field(description="Attempt of the job, or of the execution")
+    environment: str | None = Field(description="Environment that the job deploys to")
     state: ApprovalState = Field(
         description="`closed`: the job ended, or was tried again, before anybody decided"
     )
@@ -69,10 +76,12 @@ class HolderRead(Output):
 
 
 class AwaitedApproval(Output):
-    """The approval that a job waits for."""
+    """The approval that a job, or an execution, waits for."""
 
     id: uuid.UUID = Field(description="Send votes to `/approvals/{id}/vote`")
-    environment: str = Field(description="Environment that it deploys to")
+    environment: str | None = Field(
+        description="Environment that it deploys to; null: it is a pull request from a fork"
+    )
     required: int = Field(description="How many people must approve")
     approvals: int = Field(description="How many did")
     wait_until: datetime | None = Field(description="It waits until then in any case")
@@ -80,7 +89,8 @@ class AwaitedApproval(Output):
 
 
 class QueueEntry(Output):
-    """A job that is ready and does not run, or an execution that waits for its group."""
+    """A job that is ready and does not run, or an execution that waits for its group or for
+    approval."""
 
     id: uuid.UUID = Field(description="Of the job, or else of the execution")
     execution_id: uuid.UUID = Field(description="Execution")
@@ -92,9 +102,10 @@ class QueueEntry(Output):
     job_key: str | None = Field(description="Key of the job")
     job_name: str | None = Field(description="Name of the job")
     status: Literal["queued", "waiting"] = Field(description="State")
-    kind: Literal["worker", "time", "group", "environment", "place", "other"] = Field(
+    kind: Literal["worker", "time", "group", "environment", "approval", "place", "other"] = Field(
         description="What it waits for: a worker, a time, its concurrency group, the rules of its "
-        "environment, or a place of its matrix (`max-parallel`)"
+        "environment, the approval of a pull request from a fork, or a place of its matrix "
+        "(`max-parallel`)"
     )
     why: str = Field(description="The same in words")
     since: datetime = Field(description="Since when")

@@ -71,21 +71,29 @@ def _approvals(request: dict[str, Any]) -> str:
 
 
 def _sentence(voted: dict[str, Any]) -> str:
-    what = f"{voted['title']} #{voted['number']}, job {voted['job_key']}"
-    return f"{voted['state']}: {what} to {voted['environment']} ({_approvals(voted)} approvals)"
+    return f"{voted['state']}: {_what(voted)} to {_where(voted)} ({_approvals(voted)} approvals)"
+
+
+def _what(request: dict[str, Any]) -> str:
+    name = f"{request['title']} #{request['number']}"
+    return name if request["job_key"] is None else f"{name}, job {request['job_key']}"
+
+
+def _where(request: dict[str, Any]) -> str:
+    return str(request["environment"] or f"run {(request['sha'] or '')[:12]} from a fork")
 
 
 def _table(found: list[dict[str, Any]]) -> str:
     rows = [
         (
             each["id"],
-            each["environment"],
+            _where(each),
             _approvals(each),
             each["created_at"][:19].replace("T", " "),
             each["actor"],
-            f"{each['title']} #{each['number']}: {each['job_key']}",
+            _what(each),
         )
         for each in found
     ]
-    heads = ("ID", "ENVIRONMENT", "APPROVALS", "SINCE (UTC)", "STARTED BY", "JOB")
+    heads = ("ID", "TO", "APPROVALS", "SINCE (UTC)", "STARTED BY", "WHAT")
     return table(heads, rows)

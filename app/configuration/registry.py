@@ -1,5 +1,6 @@
 """Every global setting: its name, type, default and meaning. Each one is read by something."""
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -26,6 +27,7 @@ class DefaultVisibility(StrEnum):
 Days = Annotated[int, Field(ge=1, le=3650)]
 DaysOrNone = Annotated[int, Field(ge=0, le=3650)]
 Minutes = Annotated[int, Field(ge=1, le=30 * 24 * 60)]
+Hours = Annotated[int, Field(ge=1, le=365 * 24)]
 Size = Annotated[int, Field(ge=0, le=2**50)]
 
 
@@ -58,6 +60,16 @@ class GlobalSettings(BaseModel):
     token_longest_days: DaysOrNone = Field(
         default=0, description="How long API tokens of users may live; 0: for ever"
     )
+    approval_hours: Hours = Field(
+        default=30 * 24,
+        description="After so many hours without a decision a request for approval expires, unless "
+        "its environment says otherwise",
+    )
+
+    @property
+    def approval_expiry(self) -> timedelta:
+        """`approval_hours`."""
+        return timedelta(hours=self.approval_hours)
 
 
 def defaults(settings: Settings) -> GlobalSettings:

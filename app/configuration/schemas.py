@@ -12,6 +12,7 @@ from app.configuration.registry import (
     DaysOrNone,
     DefaultVisibility,
     GlobalSettings,
+    Hours,
     Minutes,
     Size,
 )
@@ -31,6 +32,7 @@ class SettingsUpdate(Input):
     )
     long_running_minutes: Minutes | None = Field(default=None, description="Minutes")
     token_longest_days: DaysOrNone | None = Field(default=None, description="Days; 0: for ever")
+    approval_hours: Hours | None = Field(default=None, description="Hours")
 
 
 class SettingRead(Output):

@@ -18,7 +18,8 @@ class Environment(Base):
 
     `folded` is the name without case: jobs find it by that. `approver_ids` are user ids as text;
     besides them everybody with `approver_role` or a higher one approves, unless it is None.
-    `allowed_branches` are patterns as in `on.push.branches`; none: every ref.
+    `allowed_branches` are patterns as in `on.push.branches`; none: every ref. `approval_hours` is
+    how long requests for approval stay open; None: as the global setting says.
     """
 
     __tablename__ = "environments"
@@ -36,6 +37,7 @@ class Environment(Base):
     prevent_self_approval: Mapped[bool] = mapped_column(default=False)
     wait_minutes: Mapped[int] = mapped_column(default=0)
     allowed_branches: Mapped[list[str]] = mapped_column(Json)
+    approval_hours: Mapped[int | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

@@ -17,7 +17,8 @@ class Execution(Base):
 
     `github` is the `github` context as it was at the trigger, with the event's payload; `vars` are
     the variables of that moment: a re-run sees the same. `repository_id` is the repository whose
-    event started it, if any. Jobs of an execution that is not `trusted` get no secrets.
+    event started it, if any. Jobs of an execution that is not `trusted` get no secrets. While it
+    `needs_approval`, nothing of it runs, in no attempt: see `app.approvals.service.forks`.
     """
 
     __tablename__ = "executions"
@@ -59,6 +60,7 @@ class Execution(Base):
     workdir: Mapped[str | None] = mapped_column(String(4096))
     repository_id: Mapped[uuid.UUID | None]
     trusted: Mapped[bool] = mapped_column(default=True)
+    needs_approval: Mapped[bool] = mapped_column(default=False)
     seq: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]

@@ -83,6 +83,17 @@ class PassGate(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class PassExecution(Message):
+    """Look whether this attempt of an execution that needs approval has it and may start."""
+
+    wire = "execution.pass"
+    priority = "control"
+
+    execution_id: uuid.UUID
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseGroups(Message):
     """This execution, or one of its jobs, ended: free its concurrency groups, admit the next."""
 
@@ -238,6 +249,17 @@ class NotifyApproval(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class NotifyHeld(Message):
+    """This attempt of an execution waits for approval, and somebody may want to hear of it."""
+
+    wire = "execution.held"
+    priority = "medium"
+
+    execution_id: uuid.UUID
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeliverNotification(Message):
     """Try to send this notification."""
 
@@ -251,6 +273,7 @@ MESSAGES: tuple[type[Message], ...] = (
     RunPeriodic,
     RunJob,
     PassGate,
+    PassExecution,
     ReleaseGroups,
     CancelExecution,
     SyncPipelines,
@@ -262,6 +285,7 @@ MESSAGES: tuple[type[Message], ...] = (
     CleanUpArtifacts,
     NotifyEnded,
     NotifyApproval,
+    NotifyHeld,
     DeliverNotification,
     StartFires,
     CancelOverlapped,

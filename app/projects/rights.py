@@ -128,7 +128,8 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.EXECUTION_START: "Start and re-run executions",
         Action.EXECUTION_CANCEL: "Cancel executions",
         Action.EXECUTION_DELETE: "Delete executions",
-        Action.APPROVAL_VOTE: "Approve and reject, where the environment names one as approver",
+        Action.APPROVAL_VOTE: "Approve and reject, where the environment names one as approver; "
+        "developers: also pull requests from forks",
         Action.LOG_READ: "Read logs and step summaries",
         Action.ARTIFACT_READ: "Download artifacts and test reports",
         Action.ARTIFACT_DELETE: "Delete artifacts before they expire",
@@ -169,6 +170,9 @@ NEEDS_ADMIN_SCOPE = frozenset(
 
 LAUNCHING = frozenset({Action.PIPELINE_READ, Action.EXECUTION_READ, Action.EXECUTION_START})
 """What launchers of one pipeline may do with it, whatever they are in its project."""
+
+FORK_APPROVERS = LEAST[Action.EXECUTION_START]
+"""The least role that lets pull requests from forks run: who could start the same by hand."""
 
 VISITOR = Role.REPORTER
 """What somebody without membership is where the visibility lets them in."""

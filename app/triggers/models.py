@@ -23,9 +23,11 @@ class Forge(StrEnum):
 
 
 class ForkPolicy(StrEnum):
-    """What pull requests from forks start."""
+    """What pull requests from forks start. Approve: what a member has approved, for each push,
+    unless the forge says that its author belongs to the base repository."""
 
     RUN = "run"
+    APPROVE = "approve"
     IGNORE = "ignore"
 
 

@@ -81,8 +81,9 @@ class RepositoryCreate(Input):
     )
     folder: Folder | None = Field(default=None, description=_FOLDER, examples=["ci"])
     fork_policy: ForkPolicy = Field(
-        default=ForkPolicy.IGNORE,
-        description="What pull requests from forks start; they never get secrets",
+        default=ForkPolicy.APPROVE,
+        description="What pull requests from forks start; they never get secrets. `approve`: "
+        "those of outside contributors wait until a member has approved the commit",
     )
 
 
@@ -100,7 +101,7 @@ class RepositoryUpdate(Input):
     )
     folder: Folder | None = Field(default=None, description=_FOLDER)
     fork_policy: ForkPolicy = Field(
-        default=ForkPolicy.IGNORE, description="What pull requests from forks start"
+        default=ForkPolicy.APPROVE, description="What pull requests from forks start"
     )
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from app.approvals.service import gate
+from app.approvals.service import forks, gate
 from app.core.db import Database
 from app.credentials.models import Environment
-from app.jobs.catalog import PassGate
+from app.jobs.catalog import PassExecution, PassGate
 from app.models import Project, User
 from app.projects.models import Role
 from tests.credentials.rows import add_environment
@@ -83,9 +83,17 @@ class Scene:
         )
         if answer.is_success:
             voted = answer.json()
-            message = PassGate(job_id=uuid.UUID(voted["job_id"]), attempt=voted["attempt"])
-            await gate.pass_gate(self.database, message, max_worker_lost=2)
+            if voted["kind"] == "fork":
+                await self.pass_execution(uuid.UUID(voted["execution_id"]), voted["attempt"])
+            else:
+                message = PassGate(job_id=uuid.UUID(voted["job_id"]), attempt=voted["attempt"])
+                await gate.pass_gate(self.database, message, max_worker_lost=2)
         return answer
+
+    async def pass_execution(self, execution_id: uuid.UUID, attempt: int = 1) -> None:
+        """Do what the message about an execution that waits for approval says."""
+        message = PassExecution(execution_id=execution_id, attempt=attempt)
+        await forks.pass_execution(self.database, message, max_worker_lost=2)
 
     async def pass_gates(self, execution_id: uuid.UUID) -> None:
         """Do what the messages of waiting jobs say; the application's relay may have taken them."""

@@ -1,7 +1,7 @@
 """Protected environments hold jobs, whatever started them, and let them through once."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -16,6 +16,7 @@ from app.jobs.catalog import PassGate
 from app.projects.models import Role
 from app.settings import Settings
 from tests.approvals.conftest import DEPLOY, Scene
+from tests.fixtures.answers import body
 from workers.scheduler import Scheduler
 
 GROUPED = DEPLOY.replace("environment:", "concurrency: prod\n    environment:")
@@ -29,6 +30,25 @@ async def request_of(scene: Scene, approval_id: str, **changes: object) -> Appro
         for name, value in changes.items():
             setattr(request, name, value)
     return request
+
+
+def open_for(asked: dict[str, Any]) -> timedelta:
+    """How long a request stays open in all."""
+    ends, made = (datetime.fromisoformat(asked[name]) for name in ("expires_at", "created_at"))
+    return ends - made
+
+
+async def held_for(scene: Scene, approval_id: str) -> timedelta:
+    """As `open_for`, of the row."""
+    request = await request_of(scene, approval_id)
+    return request.expires_at - request.created_at
+
+
+async def waits_since(scene: Scene, execution_id: uuid.UUID, moment: datetime) -> None:
+    """As if the job `deploy` had come to its gate then."""
+    job_id = (await scene.driver.jobs(execution_id))["deploy"].id
+    async with scene.database.session() as session:
+        (await session.get_one(Job, job_id)).queued_at = moment
 
 
 class TestWaiting:
@@ -213,7 +233,9 @@ class TestTime:
         execution_id = await scene.start()
         (asked,) = await scene.approvals(execution_id)
         long_ago = utcnow() - timedelta(days=31)
-        await request_of(scene, asked["id"], expires_at=long_ago, look_after=long_ago)
+        await request_of(
+            scene, asked["id"], created_at=long_ago, expires_at=long_ago, look_after=long_ago
+        )
         assert (await scene.vote("bob", asked["id"])).status_code == 409
         await sweeping.look_again(scene.database, max_worker_lost=2)
         status, reason = await scene.job(execution_id)
@@ -221,6 +243,36 @@ class TestTime:
         assert (reason or "").startswith("the approval of the environment `Production` expired")
         (asked,) = await scene.approvals(execution_id)
         assert asked["state"] == "expired"
+
+    async def test_the_setting_says_when_and_the_environment_says_otherwise(
+        self, scene: Scene
+    ) -> None:
+        environment = await scene.protect(wait_minutes=30)
+        day = timedelta(days=1)
+        (asked,) = await scene.approvals(await scene.start())
+        assert open_for(asked) == timedelta(days=30, minutes=30)
+        await request_of(scene, asked["id"], look_after=utcnow() - day)
+        await sweeping.look_again(scene.database, max_worker_lost=2, expires_after=day)
+        assert await held_for(scene, asked["id"]) == day + timedelta(minutes=30)
+        async with scene.database.session() as session:
+            (await session.merge(environment)).approval_hours = 2
+        await request_of(scene, asked["id"], look_after=utcnow() - day)
+        await sweeping.look_again(scene.database, max_worker_lost=2, expires_after=day)
+        assert await held_for(scene, asked["id"]) == timedelta(hours=2, minutes=30)
+        request = await request_of(scene, asked["id"])
+        assert request.wait_until == request.created_at + timedelta(minutes=30)
+
+    async def test_administrators_change_the_setting(self, scene: Scene) -> None:
+        root = await scene.sign_in(await scene.make.user("root", administrator=True))
+        await scene.protect(required_approvals=2)
+        execution_id = await scene.start()
+        (asked,) = await scene.approvals(execution_id)
+        for refused in (0, 8761, 1.5, "day"):
+            answer = await root.patch("/api/v1/settings", json={"approval_hours": refused})
+            assert answer.status_code == 422
+        body(await root.patch("/api/v1/settings", json={"approval_hours": 1}))
+        voted = (await scene.vote("bob", asked["id"])).json()
+        assert open_for(voted) == timedelta(hours=1)
 
     async def test_milder_rules_reach_those_that_wait(self, scene: Scene) -> None:
         environment = await scene.protect(required_approvals=2)
@@ -243,12 +295,10 @@ class TestLostMessages:
         pipeline = await scene.make.pipeline(scene.project, source=DEPLOY)
         execution_id = await scene.driver.start(pipeline.id)
         assert await scene.approvals(execution_id) == []
+        await waits_since(scene, execution_id, utcnow() + timedelta(minutes=1))
         await scheduler.sweep()
         assert await scene.approvals(execution_id) == [], "it has only just begun to wait"
-        async with scene.database.session() as session:
-            job = await session.get_one(Job, (await scene.driver.jobs(execution_id))["deploy"].id)
-            assert job.queued_at is not None
-            job.queued_at -= timedelta(minutes=2)
+        await waits_since(scene, execution_id, utcnow() - timedelta(seconds=10))
         await scheduler.sweep()
         assert len(await scene.approvals(execution_id)) == 1
 

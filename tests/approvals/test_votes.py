@@ -171,6 +171,33 @@ class TestSelfApproval:
         assert_problem(await scene.vote("bob", request), 403, "self_approval")
         assert (await scene.vote("ann", request)).json()["state"] == "approved"
 
+    async def test_nor_who_starts_it_by_a_token_that_such_a_token_made(
+        self, scene: Scene, client: httpx.AsyncClient
+    ) -> None:
+        await scene.protect(prevent_self_approval=True)
+        pipeline = await scene.make.pipeline(scene.project, source=DEPLOY)
+        fields = {
+            "role": "maintainer",
+            "scopes": ["read", "write", "admin"],
+            "expires_at": (utcnow() + timedelta(days=1)).isoformat(),
+        }
+        path = "/api/v1/projects/demo/tokens"
+        ann = await scene.client("ann")
+        first = body(await ann.post(path, json={**fields, "name": "one"}), 201)["token"]
+        headers = {"Authorization": f"Bearer {first}"}
+        given = {**fields, "name": "two", "role": "developer"}
+        second = body(await client.post(path, json=given, headers=headers), 201)["token"]
+        started = await client.post(
+            f"/api/v1/pipelines/{pipeline.id}/executions",
+            json={},
+            headers={"Authorization": f"Bearer {second}"},
+        )
+        execution_id = uuid.UUID(body(started, 202)["id"])
+        await scene.pass_gates(execution_id)
+        request = await asked(scene, execution_id)
+        assert_problem(await scene.vote("ann", request), 403, "self_approval")
+        assert (await scene.vote("bob", request)).json()["state"] == "approved"
+
     async def test_tokens_of_projects_never_vote(
         self, scene: Scene, client: httpx.AsyncClient
     ) -> None:

@@ -39,6 +39,7 @@ class TestCreate:
             "prevent_self_approval": True,
             "wait_minutes": 5,
             "allowed_branches": ["main", "!x", "releases/**"],
+            "approval_hours": 48,
         }
         made = body(await maintainer.post(ENVIRONMENTS, json=fields), 201)
         assert {name: made[name] for name in fields} == fields
@@ -75,6 +76,8 @@ class TestCreate:
             {"name": "x", "required_approvals": -1},
             {"name": "x", "required_approvals": 2**70},
             {"name": "x", "wait_minutes": 43201},
+            {"name": "x", "approval_hours": 0},
+            {"name": "x", "approval_hours": 8761},
             {"name": "x", "allowed_branches": ["["]},
             {"name": "x", "allowed_branches": ["!"]},
             {"name": "x", "allowed_branches": ["a\x00"]},

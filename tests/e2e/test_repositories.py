@@ -16,8 +16,9 @@ from tests.e2e.conftest import MODES, start_distributed, start_embedded
 from tests.e2e.system import System
 from tests.fixtures.answers import body
 from tests.fixtures.databases import created
-from tests.triggers.forge import forge_running
-from tests.triggers.repositories import GitRepository, deliver, push
+from tests.polling import until_true
+from tests.triggers.forge import FakeForge, forge_running
+from tests.triggers.repositories import GitRepository, deliver, pull_request, push
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("e2e")]
 
@@ -69,24 +70,32 @@ async def executions(system: System) -> list[Any]:
         return found
 
 
+async def add_repository(
+    system: System, git: GitRepository, forge: FakeForge, *, name: str
+) -> dict[str, Any]:
+    """A repository with a credential for its forge; the answer with the secret."""
+    project = f"/projects/{system.project_id}"
+    async with system.client() as client:
+        token = {"name": name, "content": {"kind": "token", "token": "t0ken"}}
+        credential = body(await client.post(f"{project}/credentials", json=token), 201)
+        fields = {
+            "name": name,
+            "forge": "github",
+            "clone_url": git.url,
+            "api_url": forge.url,
+            "credential_id": credential["id"],
+        }
+        made: dict[str, Any] = body(await client.post(f"{project}/repositories", json=fields), 201)
+        return made
+
+
 async def test_a_push_is_built_and_the_forge_hears_of_it(
     system: System, git: GitRepository
 ) -> None:
     sha = git.commit({".ansflow/build.yml": WORKFLOW, "greeting.txt": "hello"})
-    project = f"/projects/{system.project_id}"
     with forge_running() as forge:
-        async with system.client() as client:
-            token = {"name": sha[:8], "content": {"kind": "token", "token": "t0ken"}}
-            credential = body(await client.post(f"{project}/credentials", json=token), 201)
-            fields = {
-                "name": sha[:8],
-                "forge": "github",
-                "clone_url": git.url,
-                "api_url": forge.url,
-                "credential_id": credential["id"],
-            }
-            repository = body(await client.post(f"{project}/repositories", json=fields), 201)
-            before = {each["id"] for each in await executions(system)}
+        repository = await add_repository(system, git, forge, name=sha[:8])
+        before = {each["id"] for each in await executions(system)}
         async with httpx.AsyncClient(timeout=30) as caller:
             first = body(await deliver(caller, repository, push(sha), delivery_id=sha), 202)
             again = body(await deliver(caller, repository, push(sha), delivery_id=sha), 202)
@@ -113,3 +122,43 @@ async def test_a_push_is_built_and_the_forge_hears_of_it(
         assert [call.json["config"]["url"] for call in hooks] == [
             f"{system.url}/api/v1/hooks/{repository['id']}"
         ]
+
+
+async def test_a_pull_request_from_a_fork_waits_until_a_member_approves_it(
+    system: System, git: GitRepository
+) -> None:
+    steps = "[{run: echo theirs}]"
+    text = f"on: pull_request\njobs: {{build: {{runs-on: ubuntu-latest, steps: {steps}}}}}\n"
+    base = git.commit({".ansflow/build.yml": text})
+    head = git.commit({"greeting.txt": "theirs"})
+    with forge_running() as forge:
+        repository = await add_repository(system, git, forge, name=head[:8])
+        payload = pull_request(head, base, head_repository="mallory/demo")
+
+        def states() -> list[str]:
+            calls = [call for call in forge.calls if call.path.endswith(f"/statuses/{head}")]
+            return [call.json["state"] for call in calls]
+
+        async with httpx.AsyncClient(timeout=30) as caller:
+            body(await deliver(caller, repository, payload, event="pull_request"), 202)
+        approval: dict[str, Any] = {}
+
+        async def asks() -> bool:
+            async with system.client() as client:
+                found = body(await client.get("/approvals"))["items"]
+            approval.update(next((one for one in found if one["sha"] == head), {}))
+            return bool(approval) and states() == ["pending"]
+
+        await until_true(asks, within_s=60)
+        detail = await system.detail(approval["execution_id"])
+        assert (detail["status"], detail["jobs"][0]["status"]) == ("waiting", "blocked")
+        async with system.client() as client:
+            path = f"/approvals/{approval['id']}/vote"
+            body(await client.post(path, json={"decision": "approve"}))
+        ended = await system.ended(approval["execution_id"], within_s=90)
+        assert (ended["status"], ended["trusted"]) == ("success", False), ended
+
+        async def is_told() -> bool:
+            return states()[-1] == "success"
+
+        await until_true(is_told, within_s=60)

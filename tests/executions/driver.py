@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import delete, select
 
-from app.approvals.service import gate
+from app.approvals.service import forks, gate
 from app.core.clock import new_id, utcnow
 from app.core.db import Database
 from app.engine.states import JobStatus
@@ -18,7 +18,7 @@ from app.executions.service.cancel import cancel_execution
 from app.executions.service.claim import Claimed, claim
 from app.executions.service.finish import Finished, finish
 from app.executions.service.start import Trigger, start_execution
-from app.jobs.catalog import CancelExecution, PassGate, ReleaseGroups
+from app.jobs.catalog import CancelExecution, PassExecution, PassGate, ReleaseGroups
 from app.jobs.models import OutboxRow
 from app.jobs.tags import BUMP
 
@@ -146,6 +146,7 @@ class Driver:
         """Act on all messages that are due, but those that run jobs, until none is left."""
         acts = {
             PassGate.wire: (PassGate, gate.pass_gate),
+            PassExecution.wire: (PassExecution, forks.pass_execution),
             ReleaseGroups.wire: (ReleaseGroups, gates.release),
             CancelExecution.wire: (CancelExecution, gates.cancel_for_newcomer),
         }

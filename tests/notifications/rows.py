@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Sequence
 
 from app.core.clock import new_id, utcnow
 from app.core.db import Database
@@ -9,8 +10,10 @@ from app.core.sealing import MasterKeys, seal_into
 from app.notifications.models import ChannelKind, NotificationChannel, NotificationRule
 
 
-async def add_rule(database: Database, project_id: uuid.UUID) -> tuple[uuid.UUID, uuid.UUID]:
-    """The ids of a channel and of a rule that sends failures there."""
+async def add_rule(
+    database: Database, project_id: uuid.UUID, *, events: Sequence[str] = ("failed",)
+) -> tuple[uuid.UUID, uuid.UUID]:
+    """The ids of a channel and of a rule that sends these events there."""
     now = utcnow()
     channel = NotificationChannel(
         id=new_id(),
@@ -29,7 +32,7 @@ async def add_rule(database: Database, project_id: uuid.UUID) -> tuple[uuid.UUID
         id=new_id(),
         project_id=project_id,
         channel_id=channel.id,
-        events=["failed"],
+        events=list(events),
         branches=[],
         long_running_minutes=60,
         is_enabled=True,

@@ -1,5 +1,7 @@
 """Tags, releases, dispatches and pull requests, also those from forks."""
 
+import pytest
+
 from tests.fixtures.answers import body
 from tests.triggers.conftest import Place
 from tests.triggers.repositories import WORKFLOW, GitRepository, pull_request, push
@@ -63,11 +65,66 @@ class TestForks:
         path = f"/api/v1/pipelines/{execution['pipeline_id']}/versions/1"
         assert "echo built" in body(await place.owner.get(path))["source"]
 
+    async def test_by_default_they_wait_for_an_approval_of_each_push(
+        self, place: Place, git: GitRepository
+    ) -> None:
+        base = git.commit({FILE: WORKFLOW.replace("push", "pull_request")})
+        repository = await place.repository(git.url)
+        assert repository["fork_policy"] == "approve"
+        heads = []
+        for action in ("opened", "synchronize"):
+            heads.append(git.commit({"x": action}))
+            payload = pull_request(heads[-1], base, head_repository="mallory/demo")
+            delivery = await handled(
+                place, repository, payload | {"action": action}, "pull_request"
+            )
+            assert delivery["status"] == "done"
+        waiting = [(each["sha"], each["status"]) for each in await place.executions()]
+        assert waiting == [(head, "waiting") for head in heads]
+
+    @pytest.mark.parametrize(
+        ("association", "author", "status"),
+        [
+            ("COLLABORATOR", "ada", "queued"),
+            ("MEMBER", "ada", "queued"),
+            ("COLLABORATOR", "mallory", "waiting"),
+            ("CONTRIBUTOR", "ada", "waiting"),
+            ("FIRST_TIME_CONTRIBUTOR", "ada", "waiting"),
+            (None, "ada", "waiting"),
+        ],
+    )
+    async def test_only_people_of_the_base_repository_do_not_wait(
+        self,
+        place: Place,
+        git: GitRepository,
+        association: str | None,
+        author: str,
+        status: str,
+    ) -> None:
+        sha = git.commit({FILE: WORKFLOW.replace("push", "pull_request")})
+        repository = await place.repository(git.url, fork_policy="approve")
+        payload = pull_request(sha, sha, head_repository="ada/demo")
+        payload["pull_request"] |= {"author_association": association, "user": {"login": author}}
+        await handled(place, repository, payload, "pull_request")
+        (execution,) = await place.executions()
+        assert (execution["status"], execution["trusted"]) == (status, False)
+
+    async def test_a_file_that_is_not_valid_asks_nobody(
+        self, place: Place, git: GitRepository
+    ) -> None:
+        caller = "on: pull_request\njobs:\n  outer:\n    uses: ./.github/workflows/none.yml\n"
+        sha = git.commit({FILE: caller})
+        repository = await place.repository(git.url)
+        payload = pull_request(sha, sha, head_repository="mallory/demo")
+        await handled(place, repository, payload, "pull_request")
+        (execution,) = await place.executions()
+        assert execution["status"] == "failure"
+
     async def test_they_start_nothing_unless_the_repository_says_so(
         self, place: Place, git: GitRepository
     ) -> None:
         sha = git.commit({FILE: WORKFLOW.replace("push", "pull_request")})
-        repository = await place.repository(git.url)
+        repository = await place.repository(git.url, fork_policy="ignore")
         payload = pull_request(sha, sha, head_repository="mallory/demo")
         delivery = await handled(place, repository, payload, "pull_request")
         assert (delivery["status"], "fork_policy" in delivery["reason"]) == ("ignored", True)

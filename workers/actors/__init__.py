@@ -14,6 +14,8 @@ from app.jobs.catalog import (
     Message,
     NotifyApproval,
     NotifyEnded,
+    NotifyHeld,
+    PassExecution,
     PassGate,
     ReleaseGroups,
     RemoveHook,
@@ -42,6 +44,7 @@ ACTORS: Mapping[type[Message], Actor[Any]] = {
     # the sweeps see to the job.
     RunJob: Actor(jobs.run_job, max_retries=0),
     PassGate: Actor(groups.pass_gate, max_retries=8, backoff_s=1.0),
+    PassExecution: Actor(groups.pass_execution, max_retries=8, backoff_s=1.0),
     ReleaseGroups: Actor(groups.release_groups, max_retries=8, backoff_s=1.0),
     CancelExecution: Actor(groups.cancel_execution, max_retries=8, backoff_s=1.0),
     SyncPipelines: Actor(repositories.sync_pipelines, max_retries=6, backoff_s=2.0),
@@ -55,6 +58,7 @@ ACTORS: Mapping[type[Message], Actor[Any]] = {
     RunPeriodic: Actor(periodic.run_periodic, max_retries=3, backoff_s=60.0),
     NotifyEnded: Actor(notifications.notify_ended, max_retries=8, backoff_s=1.0),
     NotifyApproval: Actor(notifications.notify_approval, max_retries=8, backoff_s=1.0),
+    NotifyHeld: Actor(notifications.notify_held, max_retries=8, backoff_s=1.0),
     # What the other side says is an outcome, and tried again as the delivery says.
     DeliverNotification: Actor(notifications.deliver_notification, max_retries=8, backoff_s=5.0),
     # The timetable orders again what is still pending.

@@ -1,14 +1,32 @@
-"""Moves what waits for its environment or for a concurrency group."""
+"""Moves what waits for approval, for its environment or for a concurrency group."""
 
-from app.approvals.service import gate
+from app.approvals.service import forks, gate
+from app.configuration.service import global_settings
 from app.executions.service import gates
-from app.jobs.catalog import CancelExecution, PassGate, ReleaseGroups
+from app.jobs.catalog import CancelExecution, PassExecution, PassGate, ReleaseGroups
 from workers.actors.actor import Context
 
 
 async def pass_gate(context: Context, message: PassGate) -> None:
     """Open the gate of a waiting attempt, if its environment allows that and its group is free."""
-    await gate.pass_gate(context.database, message, max_worker_lost=context.max_worker_lost)
+    chosen = await global_settings(context.database, context.settings)
+    await gate.pass_gate(
+        context.database,
+        message,
+        max_worker_lost=context.max_worker_lost,
+        expires_after=chosen.approval_expiry,
+    )
+
+
+async def pass_execution(context: Context, message: PassExecution) -> None:
+    """Start an execution that waits for approval, if it has it, or ask for it."""
+    chosen = await global_settings(context.database, context.settings)
+    await forks.pass_execution(
+        context.database,
+        message,
+        max_worker_lost=context.max_worker_lost,
+        expires_after=chosen.approval_expiry,
+    )
 
 
 async def release_groups(context: Context, message: ReleaseGroups) -> None:

@@ -5,10 +5,11 @@ from app.jobs.catalog import (
     DeliverNotification,
     NotifyApproval,
     NotifyEnded,
+    NotifyHeld,
 )
 from app.notifications.configuration import base_url, sender_of
 from app.notifications.service.delivering import deliver
-from app.notifications.service.planning import plan_approval, plan_ended
+from app.notifications.service.planning import plan_approval, plan_ended, plan_held
 from workers.actors.actor import Context
 
 
@@ -20,6 +21,11 @@ async def notify_ended(context: Context, message: NotifyEnded) -> None:
 async def notify_approval(context: Context, message: NotifyApproval) -> None:
     """Record who is told that a job waits for approval."""
     await plan_approval(context.database, job_id=message.job_id, attempt=message.attempt)
+
+
+async def notify_held(context: Context, message: NotifyHeld) -> None:
+    """Record who is told that an execution waits for approval."""
+    await plan_held(context.database, execution_id=message.execution_id, attempt=message.attempt)
 
 
 async def deliver_notification(context: Context, message: DeliverNotification) -> None:

@@ -15,6 +15,7 @@ from app.approvals.service.reading import (
 from app.approvals.service.voting import vote
 from app.auth.dependencies import Caller, CurrentUser
 from app.auth.errors import InsufficientScope
+from app.configuration.dependencies import GlobalSettingsOf
 from app.core.dependencies import DatabaseOf, ReadSession
 from app.core.errors import Unauthenticated, Unavailable
 from app.core.pagination import Paging
@@ -62,8 +63,10 @@ async def vote_on(
     body: VoteCreate,
     database: DatabaseOf,
     rules: Rules,
+    chosen: GlobalSettingsOf,
 ) -> ApprovalRead:
-    """Approve or reject, once per person: a rejection ends the job as failed."""
+    """Approve or reject, once per person: a rejection ends the job as failed, or cancels the
+    execution that waits as a whole."""
     await vote(
         database,
         request_id=approval_id,
@@ -71,6 +74,7 @@ async def vote_on(
         decision=body.decision,
         comment=body.comment,
         max_worker_lost=rules.max_worker_lost,
+        expires_after=chosen.approval_expiry,
     )
     async with database.read() as reading:
         return await approval(reading, principal=principal, request_id=approval_id)

@@ -9,13 +9,14 @@ from app.approvals.models import ApprovalRequest
 class Asked:
     """A request as the API shows it. `state` is as of now: a job that is gone closes it at once.
 
-    The rest is of the job (`key`, `name`) and its execution.
+    The rest is of the job (`key`, `name`; None when the whole execution asks) and its execution.
     """
 
     request: ApprovalRequest
     state: str
-    key: str
-    name: str
+    key: str | None
+    name: str | None
     number: int
     title: str
     actor: str
+    sha: str | None

@@ -50,11 +50,15 @@ class PeopleRepository(Repository):
 
     async def behind(self, user_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
         """These users, and who made those of them that are tokens of projects."""
-        if not user_ids:
-            return set()
-        statement = select(User.made_by).where(User.id.in_(user_ids), User.made_by.is_not(None))
-        makers = {one for one in (await self.session.execute(statement)).scalars() if one}
-        return {*user_ids, *makers}
+        found: set[uuid.UUID] = set()
+        makers = set(user_ids)
+        # A token may have made another token.
+        while makers:
+            found |= makers
+            statement = select(User.made_by).where(User.id.in_(makers), User.made_by.is_not(None))
+            rows = (await self.session.execute(statement)).scalars()
+            makers = {one for one in rows if one is not None} - found
+        return found
 
     async def _roles(
         self, project_id: uuid.UUID, user_ids: Collection[uuid.UUID] | None

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, exists, func, select, union_all
+from sqlalchemy import ColumnElement, ScalarSelect, exists, func, or_, select, union_all
 
 from app.approvals.models import ApprovalRequest, ApprovalState, ApprovalVote, Decision
 from app.auth.principals import Principal
@@ -31,7 +31,9 @@ class QueueRepository(Repository):
             .where(Job.status.in_((JobStatus.QUEUED, JobStatus.WAITING)), *allowed)
         )
         whole = select(Execution.id).where(
-            Execution.status == ExecutionStatus.WAITING, _awaits_group(), *allowed
+            Execution.status == ExecutionStatus.WAITING,
+            or_(_awaits_group(), Execution.needs_approval),
+            *allowed,
         )
         waiting = union_all(jobs, whole).subquery()
         statement = select(waiting.c.id).order_by(waiting.c.id).limit(params.limit + 1)
@@ -59,17 +61,8 @@ class QueueRepository(Repository):
         self, job_ids: Collection[uuid.UUID]
     ) -> dict[uuid.UUID, tuple[ApprovalRequest, int]]:
         """Open requests of these jobs with the number of approvals, by job."""
-        given = (
-            select(func.count(ApprovalVote.user_id))
-            .where(
-                ApprovalVote.request_id == ApprovalRequest.id,
-                ApprovalVote.decision == Decision.APPROVE,
-            )
-            .correlate(ApprovalRequest)
-            .scalar_subquery()
-        )
         statement = (
-            select(ApprovalRequest, given)
+            select(ApprovalRequest, _given())
             .join(Job, Job.id == ApprovalRequest.job_id)
             .where(
                 ApprovalRequest.job_id.in_(job_ids),
@@ -78,7 +71,37 @@ class QueueRepository(Repository):
             )
         )
         rows = await self.session.execute(statement)
-        return {row[0].job_id: (row[0], row[1]) for row in rows}
+        found = [(row[0], row[1]) for row in rows]
+        return {one.job_id: (one, given) for one, given in found if one.job_id is not None}
+
+    async def approvals_of_executions(
+        self, ids: Collection[uuid.UUID]
+    ) -> dict[uuid.UUID, tuple[ApprovalRequest, int]]:
+        """Open requests of these executions as a whole, with the number of approvals."""
+        statement = (
+            select(ApprovalRequest, _given())
+            .join(Execution, Execution.id == ApprovalRequest.execution_id)
+            .where(
+                ApprovalRequest.execution_id.in_(ids),
+                ApprovalRequest.job_id.is_(None),
+                ApprovalRequest.attempt == Execution.attempt,
+                ApprovalRequest.state == ApprovalState.OPEN,
+            )
+        )
+        rows = await self.session.execute(statement)
+        return {row[0].execution_id: (row[0], row[1]) for row in rows}
+
+
+def _given() -> ScalarSelect[int]:
+    return (
+        select(func.count(ApprovalVote.user_id))
+        .where(
+            ApprovalVote.request_id == ApprovalRequest.id,
+            ApprovalVote.decision == Decision.APPROVE,
+        )
+        .correlate(ApprovalRequest)
+        .scalar_subquery()
+    )
 
 
 def _may_see(principal: Principal) -> ColumnElement[bool]:

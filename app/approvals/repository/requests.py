@@ -13,14 +13,22 @@ from app.core.clock import db_now
 from app.core.pagination import PageParams
 from app.core.repository import Repository
 from app.credentials.models import Environment
-from app.engine.states import JobStatus
+from app.engine.states import TERMINAL_EXECUTION, ExecutionStatus, JobStatus
 from app.executions.models import Execution, GroupMember, Job
+from app.jobs.catalog import PassExecution, PassGate
 from app.projects.models import Role
 from app.projects.repository import permitted
 from app.projects.repository.scope import memberships
-from app.projects.rights import Action, roles_from
+from app.projects.rights import FORK_APPROVERS, Action, roles_from
 
-_IS_ASKED = (Job.status == JobStatus.WAITING) & (Job.attempt == ApprovalRequest.attempt)
+_IS_OF_JOB = ApprovalRequest.job_id.is_not(None)
+_IS_ASKED = or_(
+    _IS_OF_JOB & (Job.status == JobStatus.WAITING) & (Job.attempt == ApprovalRequest.attempt),
+    ~_IS_OF_JOB
+    & Execution.needs_approval
+    & Execution.status.not_in(TERMINAL_EXECUTION)
+    & (Execution.attempt == ApprovalRequest.attempt),
+)
 _STATE = case(
     ((ApprovalRequest.state == ApprovalState.OPEN) & ~_IS_ASKED, ApprovalState.CLOSED.value),
     else_=type_coerce(ApprovalRequest.state, Text),
@@ -41,6 +49,21 @@ class ApprovalRepository(Repository):
         statement = (
             select(ApprovalRequest)
             .where(ApprovalRequest.job_id == job_id, ApprovalRequest.attempt == attempt)
+            .execution_options(populate_existing=True)
+        )
+        return (await self.session.execute(statement)).scalar_one_or_none()
+
+    async def of_held_execution(
+        self, execution_id: uuid.UUID, attempt: int
+    ) -> ApprovalRequest | None:
+        """The request of an attempt of a whole execution, as it is now."""
+        statement = (
+            select(ApprovalRequest)
+            .where(
+                ApprovalRequest.execution_id == execution_id,
+                ApprovalRequest.attempt == attempt,
+                ~_IS_OF_JOB,
+            )
             .execution_options(populate_existing=True)
         )
         return (await self.session.execute(statement)).scalar_one_or_none()
@@ -85,13 +108,15 @@ class ApprovalRepository(Repository):
         """Open ones that this person may vote on and has not, newest first."""
         statement = (
             _asked(principal)
-            .join(Environment, Environment.id == ApprovalRequest.environment_id)
+            .outerjoin(Environment, Environment.id == ApprovalRequest.environment_id)
             .where(
                 ApprovalRequest.state == ApprovalState.OPEN,
                 _IS_ASKED,
                 ApprovalRequest.required > 0,
-                _names(principal),
-                _is_free(principal),
+                or_(
+                    _IS_OF_JOB & _names(principal) & _is_free(principal),
+                    ~_IS_OF_JOB & _has_role(principal, FORK_APPROVERS),
+                ),
                 ~exists().where(
                     ApprovalVote.request_id == ApprovalRequest.id,
                     ApprovalVote.user_id == principal.user_id,
@@ -106,20 +131,39 @@ class ApprovalRepository(Repository):
         items = rows[: params.limit]
         return items, str(items[-1].request.id) if len(rows) > params.limit else None
 
-    async def due(self, *, limit: int) -> Sequence[tuple[uuid.UUID, int]]:
-        """Job and attempt of open requests that are to be looked at again."""
+    async def due(self, *, limit: int) -> Sequence[PassGate | PassExecution]:
+        """The looks at requests that are due: open ones, and approved ones of executions that have
+        not started yet."""
         statement = (
-            select(ApprovalRequest.job_id, ApprovalRequest.attempt)
+            select(ApprovalRequest.job_id, ApprovalRequest.execution_id, ApprovalRequest.attempt)
             .where(
-                ApprovalRequest.state == ApprovalState.OPEN, ApprovalRequest.look_after <= db_now()
+                ApprovalRequest.state.in_((ApprovalState.OPEN, ApprovalState.APPROVED)),
+                ApprovalRequest.look_after <= db_now(),
             )
             .order_by(ApprovalRequest.look_after)
             .limit(limit)
         )
-        return [(row[0], row[1]) for row in await self.session.execute(statement)]
+        return [
+            PassExecution(row[1], row[2]) if row[0] is None else PassGate(row[0], row[2])
+            for row in await self.session.execute(statement)
+        ]
 
-    async def unasked(self, *, for_s: float, limit: int) -> Sequence[tuple[uuid.UUID, int]]:
-        """Job and attempt of those that have waited at their gate for so long, and nobody knows."""
+    async def unasked_executions(self, *, limit: int) -> Sequence[PassExecution]:
+        """The looks at executions that wait for approval although nobody was asked."""
+        asked = exists().where(
+            ApprovalRequest.execution_id == Execution.id,
+            ApprovalRequest.attempt == Execution.attempt,
+            ~_IS_OF_JOB,
+        )
+        statement = (
+            select(Execution.id, Execution.attempt)
+            .where(Execution.status == ExecutionStatus.WAITING, Execution.needs_approval, ~asked)
+            .limit(limit)
+        )
+        return [PassExecution(row[0], row[1]) for row in await self.session.execute(statement)]
+
+    async def unasked(self, *, for_s: float, limit: int) -> Sequence[PassGate]:
+        """The looks at attempts that have waited at their gate for so long, and nobody knows."""
         asked = exists().where(
             ApprovalRequest.job_id == Job.id,
             ApprovalRequest.attempt == Job.attempt,
@@ -132,12 +176,12 @@ class ApprovalRepository(Repository):
             .where(~asked, ~grouped)
             .limit(limit)
         )
-        return [(row[0], row[1]) for row in await self.session.execute(statement)]
+        return [PassGate(row[0], row[1]) for row in await self.session.execute(statement)]
 
 
 def _asked(
     principal: Principal,
-) -> Select[ApprovalRequest, str, str, str, int, str, str]:
+) -> Select[ApprovalRequest, str, str | None, str | None, int, str, str, str | None]:
     return (
         select(
             ApprovalRequest,
@@ -147,8 +191,9 @@ def _asked(
             Execution.number,
             Execution.title,
             Execution.actor,
+            Execution.sha,
         )
-        .join(Job, Job.id == ApprovalRequest.job_id)
+        .outerjoin(Job, Job.id == ApprovalRequest.job_id)
         .join(Execution, Execution.id == ApprovalRequest.execution_id)
         .where(
             permitted(

@@ -11,7 +11,7 @@ from app.approvals.models import ApprovalRequest, ApprovalState, Decision
 from app.approvals.repository.people import PeopleRepository
 from app.approvals.repository.requests import ApprovalRepository
 from app.approvals.service.asking import ask
-from app.approvals.service.rules import Rules, Starters
+from app.approvals.service.rules import EXPIRES_AFTER, LOOK_AGAIN_AFTER, Rules, Starters
 from app.approvals.service.wording import expired, held, refused
 from app.core.db import AsyncSession, Database
 from app.credentials.repository.environments import EnvironmentRepository
@@ -25,13 +25,20 @@ from app.executions.service import gates
 from app.jobs.catalog import PassGate
 from app.jobs.outbox import enqueue
 
-LOOK_AGAIN_AFTER = timedelta(minutes=5)
-"""So much later, at most, a change of the rules reaches those that wait already."""
 
-
-async def pass_gate(database: Database, message: PassGate, *, max_worker_lost: int) -> None:
+async def pass_gate(
+    database: Database,
+    message: PassGate,
+    *,
+    max_worker_lost: int,
+    expires_after: timedelta = EXPIRES_AFTER,
+) -> None:
     """Let a waiting attempt through to its concurrency group and its queue, if its environment
-    allows that; else see to it that people are asked."""
+    allows that; else see to it that people are asked.
+
+    Parameters: after `expires_after` nobody waits for votes any more, unless the environment says
+    otherwise.
+    """
 
     async def look(session: AsyncSession) -> bool:
         execution_id = await ClaimRepository(session).execution_of(message.job_id)
@@ -42,7 +49,7 @@ async def pass_gate(database: Database, message: PassGate, *, max_worker_lost: i
         if locked is None or job is None:
             await _close(session, message)
             return False
-        return await look_at(session, locked, job)
+        return await look_at(session, locked, job, expires_after=expires_after)
 
     if await database.transact(look):
         await gates.pass_gate(database, message, max_worker_lost=max_worker_lost)
@@ -56,7 +63,9 @@ def waiting_job(locked: Locked, attempt: PassGate | ApprovalRequest) -> Job | No
     return job if job.options.get("hold") == "gate" else None
 
 
-async def look_at(session: AsyncSession, locked: Locked, job: Job) -> bool:
+async def look_at(
+    session: AsyncSession, locked: Locked, job: Job, *, expires_after: timedelta
+) -> bool:
     """Decide about an attempt that waits at its gate; True when its environment lets it through.
 
     The caller holds the lock of the execution, and applies nothing else to it.
@@ -69,7 +78,7 @@ async def look_at(session: AsyncSession, locked: Locked, job: Job) -> bool:
         return True
     project_id = locked.execution.project_id
     environment = await EnvironmentRepository(session).get_by_name(project_id, job.environment)
-    rules = Rules.of(environment)
+    rules = Rules.of(environment, expires_after)
     refusal = rules.refusal(locked.execution.ref)
     if refusal is not None:
         reason = refused(job.environment, refusal)
@@ -102,8 +111,7 @@ async def _judge(
     given = await _approvals(session, locked, request, rules)
     wait_until, now = rules.wait_until(request.created_at), locked.now
     request.required, request.environment_id = rules.required, rules.environment_id
-    if wait_until != request.wait_until:
-        request.wait_until, request.expires_at = wait_until, rules.expires_at(request.created_at)
+    request.wait_until, request.expires_at = wait_until, rules.expires_at(request.created_at)
     if given >= rules.required and (wait_until is None or wait_until <= now):
         _decide(request, ApprovalState.APPROVED, locked, None)
         return True

@@ -11,7 +11,12 @@ from app.core.pagination import PageParams
 from app.core.schemas import Page
 from app.executions.models import Execution, Job
 from app.executions.repository.waiting import WaitingRepository
-from app.executions.service.waiting import Wait, waits_for_groups, waits_of
+from app.executions.service.waiting import (
+    Wait,
+    held_for_approval,
+    waits_for_groups,
+    waits_of,
+)
 
 
 async def queue(
@@ -21,7 +26,7 @@ async def queue(
     page: PageParams,
     project_id: uuid.UUID | None,
 ) -> Page[QueueEntry]:
-    """A page of what waits and the caller may see, oldest first: at most 9 statements."""
+    """A page of what waits and the caller may see, oldest first: at most 10 statements."""
     repository = QueueRepository(session)
     ids, following = await repository.page_of(principal, page, project_id=project_id)
     jobs = {job.id: (job, execution) for job, execution in await repository.jobs(ids)}
@@ -35,7 +40,12 @@ async def queue(
     whole = await repository.executions([one for one in ids if one not in jobs])
     members = await WaitingRepository(session).groups((), [one.id for one in whole])
     by_group = waits_for_groups(members)
-    entries |= {one.id: _of_execution(one, by_group[one.id]) for one in whole if one.id in by_group}
+    held = [one.id for one in whole if one.needs_approval]
+    asked = await repository.approvals_of_executions(held) if held else {}
+    for one in whole:
+        wait = held_for_approval(one) or by_group.get(one.id)
+        if wait is not None:
+            entries[one.id] = _of_execution(one, wait, asked.get(one.id))
     return Page(items=[entries[one] for one in ids if one in entries], next=following)
 
 
@@ -57,7 +67,9 @@ def _of_job(
     )
 
 
-def _of_execution(execution: Execution, wait: Wait) -> QueueEntry:
+def _of_execution(
+    execution: Execution, wait: Wait, asked: tuple[ApprovalRequest, int] | None
+) -> QueueEntry:
     return QueueEntry(
         **_common(execution, wait),
         id=execution.id,
@@ -69,7 +81,7 @@ def _of_execution(execution: Execution, wait: Wait) -> QueueEntry:
         queue=None,
         labels=[],
         has_worker=None,
-        approval=None,
+        approval=_awaited(asked),
     )
 
 

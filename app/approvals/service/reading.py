@@ -58,11 +58,13 @@ def _shown(asked: Asked, votes: Sequence[ApprovalVote]) -> ApprovalRead:
     request = asked.request
     return ApprovalRead(
         id=request.id,
+        kind="fork" if request.job_id is None else "environment",
         project_id=request.project_id,
         execution_id=request.execution_id,
         number=asked.number,
         title=asked.title,
         actor=asked.actor,
+        sha=asked.sha,
         job_id=request.job_id,
         job_key=asked.key,
         job_name=asked.name,

@@ -12,10 +12,13 @@ from app.credentials.models import Environment
 from app.engine.filters.globs import included
 from app.executions.models import Execution
 from app.projects.models import Role
-from app.projects.rights import is_at_least
+from app.projects.rights import FORK_APPROVERS, is_at_least
 
 EXPIRES_AFTER = timedelta(days=30)
-"""How long a request stays open once its wait timer has ended."""
+"""How long a request stays open once its wait timer has ended, if neither the environment nor a
+global setting says otherwise."""
+LOOK_AGAIN_AFTER = timedelta(minutes=5)
+"""So much later, at most, a change of the rules reaches those that wait already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,22 @@ class Rules:
     prevent_self_approval: bool = False
     wait: timedelta = timedelta()
     branches: tuple[str, ...] = ()
+    expires_after: timedelta = EXPIRES_AFTER
 
     @classmethod
-    def of(cls, environment: Environment | None) -> Self:
-        """The rules of an environment; one that nobody has made has none."""
+    def of_forks(cls, expires_after: timedelta) -> Self:
+        """What holds for executions of pull requests from forks."""
+        return cls(required=1, approver_role=FORK_APPROVERS, expires_after=expires_after)
+
+    @classmethod
+    def of(cls, environment: Environment | None, expires_after: timedelta = EXPIRES_AFTER) -> Self:
+        """The rules of an environment; one that nobody has made has none.
+
+        Parameters: `expires_after` holds where the environment does not say it.
+        """
         if environment is None:
             return cls()
+        hours = environment.approval_hours
         return cls(
             environment_id=environment.id,
             required=environment.required_approvals,
@@ -43,6 +56,7 @@ class Rules:
             prevent_self_approval=environment.prevent_self_approval,
             wait=timedelta(minutes=environment.wait_minutes),
             branches=tuple(environment.allowed_branches),
+            expires_after=expires_after if hours is None else timedelta(hours=hours),
         )
 
     @property
@@ -68,7 +82,7 @@ class Rules:
 
     def expires_at(self, asked_at: datetime) -> datetime:
         """When nobody waits for votes any more."""
-        return asked_at + self.wait + EXPIRES_AFTER
+        return asked_at + self.wait + self.expires_after
 
     def is_approver(self, person: Person) -> bool:
         """Whether the environment names this person, by itself or by its role."""
@@ -89,7 +103,11 @@ class Rules:
         Raises: NotAnApprover, SelfApproval.
         """
         if person is None or not self.is_approver(person):
-            raise NotAnApprover("ask one of the approvers that its environment names")
+            raise NotAnApprover(
+                "ask one of the approvers that its environment names"
+                if self.environment_id is not None
+                else f"ask somebody who is at least {self.approver_role} of the project"
+            )
         if self.prevent_self_approval and starters.include(person):
             raise SelfApproval("somebody else has to vote: you have started or re-run it")
 

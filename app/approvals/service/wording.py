@@ -40,5 +40,15 @@ def expired(request: ApprovalRequest, given: int) -> str:
     )
 
 
+def fork_rejected(*, by: str, comment: str) -> str:
+    """That a person does not want a fork's pull request to run, and what they say."""
+    return f"{by} did not approve the pull request from a fork{f': {comment}' if comment else ''}"
+
+
+def fork_expired() -> str:
+    """That nobody decided about a fork's pull request in time."""
+    return "nobody approved the pull request from a fork in time"
+
+
 def _shown(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"

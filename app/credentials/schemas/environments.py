@@ -26,6 +26,7 @@ Pattern = Annotated[
     AfterValidator(_readable),
 ]
 Url = Annotated[str, StringConstraints(max_length=2000, pattern=_URL)]
+Hours = Annotated[int, Field(ge=1, le=365 * 24)]
 Approvers = Annotated[list[uuid.UUID], Field(max_length=50)]
 Patterns = Annotated[list[Pattern], Field(max_length=50)]
 
@@ -61,6 +62,12 @@ class EnvironmentCreate(Input):
         "`on.push.branches`",
         examples=[["main", "releases/**"]],
     )
+    approval_hours: Hours | None = Field(
+        default=None,
+        description="After so many hours without a decision, counted from the end of "
+        "`wait_minutes`, a job fails; null: as the global setting `approval_hours` says",
+        examples=[48],
+    )
 
 
 class EnvironmentUpdate(EnvironmentCreate):
@@ -85,5 +92,8 @@ class EnvironmentRead(Output):
     )
     wait_minutes: int = Field(description="How long a job waits at least, in minutes")
     allowed_branches: list[str] = Field(description="Patterns of branches and tags; none: all")
+    approval_hours: int | None = Field(
+        description="How long requests for approval stay open; null: as the global setting says"
+    )
     created_at: datetime = Field(description="When it was made")
     updated_at: datetime = Field(description="Last change")

@@ -21,6 +21,7 @@ FIELDS = (
     "prevent_self_approval",
     "wait_minutes",
     "allowed_branches",
+    "approval_hours",
 )
 """What may be changed, and what the audit trail keeps."""
 

@@ -54,8 +54,11 @@ def _apply(board: Board, event: Event) -> None:
         case CancelRequested():
             cancel(board, event)
         case RerunRequested():
-            if rerun(board, event) and event.admitted:
-                start(board)
+            if rerun(board, event):
+                if event.admitted:
+                    start(board)
+                else:
+                    board.held, board.reason = True, event.reason
         case _:
             _apply_to_attempt(board, event)
 

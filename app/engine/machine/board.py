@@ -18,6 +18,7 @@ class Board(Graph):
 
     `ended` holds the keys of nodes that became terminal and whose consequences are not drawn yet.
     `admits` is False while the execution itself waits to be admitted: then nobody has a turn.
+    `held` says that it has just begun to.
     """
 
     def __init__(self, snapshot: Snapshot, now: datetime) -> None:
@@ -30,6 +31,7 @@ class Board(Graph):
         self.commands: list[Command] = []
         self.ended: deque[str] = deque()
         self.admits = True
+        self.held = False
 
     def awaits_start(self) -> bool:
         """Whether ExecutionStarted is still to come: only before it a ready node is blocked."""

@@ -19,12 +19,15 @@ def execution_status(board: Board) -> ExecutionStatus:
 
     At the end a failure counts more than a time-out, that more than a cancel, that more than
     success; all skipped is a success. On the way: `running` while a job runs or can be claimed
-    after others ran, `queued` before anything runs, `waiting` when only gates and delays are left.
+    after others ran, `queued` before anything runs, `waiting` when only gates and delays are left,
+    or when it has to be admitted first.
     """
     if all(node.status in TERMINAL_JOB for node in board.nodes.values()):
         return _final(board)
     if board.cancelling:
         return ExecutionStatus.CANCELLING
+    if board.held:
+        return ExecutionStatus.WAITING
     jobs = [node for node in board.nodes.values() if node.kind == "job"]
     if any(node.status in _RUNNING for node in jobs):
         return ExecutionStatus.RUNNING
@@ -47,7 +50,7 @@ def execution_reason(board: Board, status: ExecutionStatus) -> str | None:
         return f"a job {verb}"
     if status is ExecutionStatus.CANCELLED and board.reason is None:
         return "a job was cancelled"
-    return board.reason if board.cancelling else None
+    return board.reason if board.cancelling or board.held else None
 
 
 def _final(board: Board) -> ExecutionStatus:

@@ -175,10 +175,12 @@ class NoWorker:
 class RerunRequested:
     """A finished execution runs again: `keys` None means all nodes, else these and what
     depends on them; others keep their results and outputs. With `admitted` False (the execution
-    has to wait for its concurrency group) nothing is dispatched until ExecutionStarted."""
+    has to wait for its approval or its concurrency group, as `reason` says) nothing is dispatched
+    until ExecutionStarted."""
 
     keys: frozenset[str] | None = None
     admitted: bool = True
+    reason: str | None = None
 
 
 Event = (

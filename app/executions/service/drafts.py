@@ -18,10 +18,10 @@ from app.executions.errors import DefinitionIsInvalid, InputsAreInvalid
 from app.executions.history import Change, events_of
 from app.executions.models import Execution, Job
 from app.executions.repository.starting import Counted
+from app.executions.service.entering import WAITS_FOR_APPROVAL, WAITS_FOR_GROUP
 from app.executions.service.triggers import Trigger, new_execution
 from app.pipelines.definitions import Parsed
 
-WAITS_FOR_GROUP = "waits for its concurrency group"
 CAUSE = "ExecutionStarted"
 
 
@@ -84,6 +84,8 @@ def _name(execution: Execution, definition: Definition, planned: Plan, counted: 
         line = definition.concurrency.position.line
         execution.reason = f"{WAITS_FOR_GROUP} `{group[:255]}` (line {line})"
     execution.cancel_in_progress = planned.cancel_in_progress
+    if execution.needs_approval:
+        execution.reason = WAITS_FOR_APPROVAL
 
 
 def _contexts(execution: Execution) -> dict[str, Any]:
@@ -97,7 +99,7 @@ def _contexts(execution: Execution) -> dict[str, Any]:
 COLUMNS = tuple(
     "id project_id pipeline_id version_id number attempt title event ref sha github vars inputs "  # noqa: SIM905  a list of twenty words reads worse
     "triggered_by actor priority cancel_requested concurrency_group cancel_in_progress "
-    "workdir repository_id trusted".split()
+    "workdir repository_id trusted needs_approval".split()
 )
 """What an INSERT takes from the row of a new execution."""
 
@@ -114,7 +116,7 @@ class NewRows:
     def of(
         cls, execution: Execution, decision: Decision, *, holds: bool, now: datetime
     ) -> "NewRows":
-        """`holds` False: it waits for its concurrency group. `now` is the database's time."""
+        """`holds` False: it waits for approval or its group. `now` is the database's time."""
         after, due = decision.snapshot, dispatches(decision)
         rows = [
             new_row(execution, node, position, due.get(node.key), now=now)

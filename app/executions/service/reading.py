@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from app.auth.principals import Principal
 from app.core.db import ReadSession
 from app.core.pagination import PageParams, Slice
-from app.engine.states import ExecutionStatus
+from app.engine.states import TERMINAL_JOB, ExecutionStatus
 from app.executions.models import Execution, ExecutionEvent, Job, JobAttempt, Step
 from app.executions.repository.reading import ExecutionRepository
 from app.executions.schemas import (
@@ -18,7 +18,7 @@ from app.executions.schemas import (
     JobRead,
     StepRead,
 )
-from app.executions.service.waiting import Wait, waits_of
+from app.executions.service.waiting import Wait, held_for_approval, waits_of
 
 
 async def list_executions(
@@ -60,7 +60,7 @@ async def execution_detail(
     jobs = await repository.jobs(execution_id)
     steps = _steps_by_attempt(await repository.steps(execution_id))
     attempts = _by_job(await repository.attempts([job.id for job in jobs]))
-    waits = await waits_of(session, jobs)
+    waits = await _waits(session, execution, jobs)
     return ExecutionDetail(
         **ExecutionRead.model_validate(execution).model_dump(),
         version=await repository.version_number(execution.version_id),
@@ -85,8 +85,17 @@ async def job_detail(session: ReadSession, *, principal: Principal, job_id: uuid
     execution, job = await repository.require_job(job_id)
     steps = _steps_by_attempt(await repository.steps(execution.id, job_id))
     attempts = await repository.attempts([job_id])
-    wait = (await waits_of(session, [job])).get(job_id)
+    wait = (await _waits(session, execution, [job])).get(job_id)
     return _job_detail(job, steps.get((job_id, job.attempt), []), attempts, wait)
+
+
+async def _waits(
+    session: ReadSession, execution: Execution, jobs: Sequence[Job]
+) -> Mapping[uuid.UUID, Wait]:
+    held = held_for_approval(execution)
+    if held is None:
+        return await waits_of(session, jobs)
+    return {job.id: held for job in jobs if job.status not in TERMINAL_JOB}
 
 
 async def execution_events(

@@ -18,9 +18,16 @@ from app.executions.errors import (
 from app.executions.interpreter import Locked, apply
 from app.executions.locking import contexts_of, lock
 from app.executions.nodes import snapshot_of
-from app.executions.repository.groups import GroupRepository
 from app.executions.repository.moving import MovingRepository
+from app.executions.service.entering import (
+    WAITS_FOR_APPROVAL,
+    WAITS_FOR_GROUP,
+    enter_group,
+    lock_group_of,
+)
 from app.executions.service.trail import record_execution
+from app.jobs.catalog import PassExecution
+from app.jobs.outbox import enqueue
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ async def rerun_execution(
     """
 
     async def start(session: AsyncSession) -> Rerun:
-        group = await _lock_group(session, execution_id)
+        group = await lock_group_of(session, execution_id)
         locked = await lock(session, execution_id, max_worker_lost=max_worker_lost)
         if locked is None:
             raise ExecutionNotFound
@@ -70,13 +77,25 @@ async def rerun_execution(
         )
         execution.cancel_requested = False
         locked.contexts = contexts_of(execution)
-        admitted = await _enter_group(session, locked, group)
-        await apply(session, locked, RerunRequested(keys=keys, admitted=admitted))
+        reason = await _enter(session, locked, group)
+        again = RerunRequested(keys=keys, admitted=reason is None, reason=reason)
+        await apply(session, locked, again)
         chosen = {"attempt": execution.attempt, "jobs": job_key or what}
         await record_execution(session, by, "execution.rerun", execution, chosen)
         return Rerun(number=execution.number, attempt=execution.attempt)
 
     return await database.transact(start)
+
+
+async def _enter(session: AsyncSession, locked: Locked, group_id: uuid.UUID | None) -> str | None:
+    """What keeps the new attempt from running at once; None: nothing."""
+    execution = locked.execution
+    if execution.needs_approval:
+        await enqueue(session, PassExecution(execution.id, execution.attempt))
+        return WAITS_FOR_APPROVAL
+    if await enter_group(session, locked, group_id):
+        return None
+    return f"{WAITS_FOR_GROUP} `{execution.concurrency_group}`"
 
 
 def _keys(locked: Locked, what: What, job_key: str | None) -> frozenset[str] | None:
@@ -97,31 +116,3 @@ def _keys(locked: Locked, what: What, job_key: str | None) -> frozenset[str] | N
     if not keys:
         raise NothingToRerun
     return keys
-
-
-async def _lock_group(session: AsyncSession, execution_id: uuid.UUID) -> uuid.UUID | None:
-    named = await GroupRepository(session).group_of(execution_id)
-    if named is None:
-        return None
-    project_id, name = named
-    return await GroupRepository(session).lock(project_id, name)
-
-
-async def _enter_group(session: AsyncSession, locked: Locked, group_id: uuid.UUID | None) -> bool:
-    if group_id is None:
-        return True
-    groups = GroupRepository(session)
-    ended = set(await groups.ended_members(group_id))
-    members = await groups.members(group_id)
-    mine = {one.id for one in members if one.execution_id == locked.execution.id}
-    if ended | mine:
-        await groups.remove(sorted(ended | mine))
-    others = [one for one in members if one.id not in ended | mine]
-    await groups.add(
-        group_id,
-        execution_id=locked.execution.id,
-        job_id=None,
-        attempt=locked.execution.attempt,
-        holds=not others,
-    )
-    return not others

@@ -30,6 +30,8 @@ from app.executions.service.drafts import CAUSE, Draft, NewRows
 from app.executions.service.gates import cancel_members
 from app.executions.service.trail import record_execution
 from app.executions.service.triggers import Started, Trigger
+from app.jobs.catalog import PassExecution
+from app.jobs.outbox import enqueue
 from app.pipelines.definitions import Parsed, parse_version, remembered
 
 __all__ = ["Started", "Trigger", "start_execution", "start_within"]
@@ -130,11 +132,12 @@ async def _enter_group(session: AsyncSession, draft: Draft) -> bool:
 
 
 async def insert_draft(session: AsyncSession, draft: Draft, *, now: datetime) -> None:
-    """Write a planned execution and let it begin, or wait for its concurrency group.
+    """Write a planned execution and let it begin, or wait for approval or its concurrency group.
 
     Parameters: `now` is the database's time.
     """
-    execution, holds = draft.execution, await _enter_group(session, draft)
+    execution = draft.execution
+    holds = not execution.needs_approval and await _enter_group(session, draft)
     decision = begun(draft, now=now) if holds else draft.decision
     new = NewRows.of(execution, decision, holds=holds, now=now)
     await StartRepository(session).insert(new.execution, new.jobs)
@@ -144,3 +147,5 @@ async def insert_draft(session: AsyncSession, draft: Draft, *, now: datetime) ->
             draft.group_id, execution_id=execution.id, job_id=None, attempt=1, holds=holds
         )
     await do_commands(session, execution, new.by_key(), decision, now=now)
+    if execution.needs_approval:
+        await enqueue(session, PassExecution(execution_id=execution.id, attempt=1))

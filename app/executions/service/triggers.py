@@ -20,7 +20,8 @@ class Trigger:
     answer the first execution. `workdir` is the directory that `checkout` takes as it stands.
     `only_job` leaves out what that job does not need. `by` is the person who asks for it.
     `repository_id` is the repository whose event it is, `repository_url` what `checkout` clones;
-    with `trusted` False, as for pull requests from forks, jobs get no secrets.
+    with `trusted` False, as for pull requests from forks, jobs get no secrets; with
+    `needs_approval` nothing runs before somebody approves it.
     """
 
     pipeline_id: uuid.UUID
@@ -41,6 +42,7 @@ class Trigger:
     repository_id: uuid.UUID | None = None
     repository_url: str | None = None
     trusted: bool = True
+    needs_approval: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +91,5 @@ def new_execution(trigger: Trigger, counted: Counted, *, server_url: str) -> Exe
         workdir=trigger.workdir,
         repository_id=trigger.repository_id,
         trusted=trigger.trusted,
+        needs_approval=trigger.needs_approval,
     )

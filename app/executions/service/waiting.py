@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Literal
 
 from app.core.db import ReadSession
-from app.engine.states import JobStatus
-from app.executions.models import Job
+from app.engine.states import TERMINAL_EXECUTION, JobStatus
+from app.executions.models import Execution, Job
 from app.executions.repository.waiting import Member, WaitingRepository
+from app.executions.service.entering import WAITS_FOR_APPROVAL
 
-WaitKind = Literal["worker", "time", "group", "environment", "place", "other"]
+WaitKind = Literal["worker", "time", "group", "environment", "approval", "place", "other"]
 _WAITS = frozenset({JobStatus.QUEUED, JobStatus.WAITING})
 
 
@@ -50,6 +51,13 @@ async def waits_of(
     if queued:
         found |= await _queued(session, queued, with_positions=with_positions)
     return found
+
+
+def held_for_approval(execution: Execution) -> Wait | None:
+    """What an execution of a fork's pull request waits for; None when it does not."""
+    if not execution.needs_approval or execution.status in TERMINAL_EXECUTION:
+        return None
+    return Wait("approval", execution.reason or WAITS_FOR_APPROVAL)
 
 
 def waits_for_groups(members: Sequence[Member]) -> dict[uuid.UUID, Wait]:

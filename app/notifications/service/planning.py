@@ -47,6 +47,20 @@ async def plan_approval(database: Database, *, job_id: uuid.UUID, attempt: int) 
     await database.transact(plan)
 
 
+async def plan_held(database: Database, *, execution_id: uuid.UUID, attempt: int) -> None:
+    """This attempt of an execution waits for somebody's approval."""
+
+    async def plan(session: AsyncSession) -> None:
+        execution = await SubjectRepository(session).execution(execution_id)
+        if execution is None or execution.attempt != attempt or not execution.needs_approval:
+            return
+        if execution.status is ExecutionStatus.WAITING:
+            events = (NotificationEvent.APPROVAL_WANTED,)
+            await _plan(session, execution, events, subject_id=execution_id, attempt=attempt)
+
+    await database.transact(plan)
+
+
 async def plan_long_running(database: Database) -> int:
     """Look for executions that run longer than somebody wants them to; returns how many."""
     async with database.read() as session:

@@ -13,6 +13,7 @@ from app.triggers.forges.happenings import (
     text,
 )
 
+_OWN_PEOPLE = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
 _LISTED_COMMITS = 2048
 """GitHub lists at most so many commits of a push; Gitea fewer, but tells how many there are."""
 
@@ -78,7 +79,18 @@ def _pull_request(payload: Mapping[str, Any]) -> Happening | Ignored:
         base_sha=base_sha,
         # A head repository that was deleted has no name: it is not this one.
         is_fork=own is None or text(head, "repo", "full_name") != own,
+        is_by_member=_is_by_member(payload),
     )
+
+
+def _is_by_member(payload: Mapping[str, Any]) -> bool:
+    """Gitea and others do not say what somebody is to a repository: then nobody is."""
+    author, sender = (
+        text(payload, "pull_request", "user", "login"),
+        text(payload, "sender", "login"),
+    )
+    is_own = text(payload, "pull_request", "author_association") in _OWN_PEOPLE
+    return is_own and author is not None and author == sender
 
 
 def _release(payload: Mapping[str, Any]) -> Happening | Ignored:

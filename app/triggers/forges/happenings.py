@@ -19,7 +19,9 @@ class Happening:
     pipeline files count, None: `sha`. `base_ref` is the branch that a pull request goes to;
     `base_sha` the commit to compare with for changed files, `before` that of a push. `paths` None:
     the changed files are not listed. `only_path` is the one file that is meant, `inputs` its own.
-    `payload` is as GitHub would send it: it becomes `github.event`.
+    `payload` is as GitHub would send it: it becomes `github.event`. `is_by_member` says that the
+    forge names who made the pull request, and nobody else caused the event, as one of the base
+    repository's own people.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Happening:
     paths: tuple[str, ...] | None = None
     message: str | None = None
     is_fork: bool = False
+    is_by_member: bool = False
     only_path: str | None = None
     inputs: Mapping[str, Any] | None = None
 

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.auth.principals import SYSTEM
 from app.core.clock import new_id
@@ -21,6 +21,7 @@ from app.triggers.models import (
     CommitStatus,
     Delivery,
     DeliveryResult,
+    ForkPolicy,
     Repository,
     RepositoryPipeline,
 )
@@ -116,13 +117,14 @@ async def _start(
         repository_id=order.repository.id,
         repository_url=order.repository.clone_url,
         trusted=not happening.is_fork,
+        needs_approval=_needs_approval(order),
     )
     if problem is None:
         started = await start_within(session, trigger, server_url=server_url)
     else:
         started = await start_invalid(
             session,
-            trigger,
+            replace(trigger, needs_approval=False),
             problem=f"{order.verdict.candidate.path}, {problem}",
             server_url=server_url,
         )
@@ -133,6 +135,11 @@ async def _start(
     )
     await RepositoryRepository(session).save(status, conflict=RepositoryNotFound())
     return started
+
+
+def _needs_approval(order: Order) -> bool:
+    is_asked = order.repository.fork_policy is ForkPolicy.APPROVE
+    return is_asked and order.happening.is_fork and not order.happening.is_by_member
 
 
 async def _stored(session: AsyncSession, order: Order) -> tuple[Pipeline, PipelineVersion]:

@@ -80,7 +80,7 @@ class TestRerun:
         run.run("a")
         run.run("b")
         run.rerun(admitted=False)
-        assert (run.commands, run.status) == ((), "queued")
+        assert (run.commands, run.status) == ((), "waiting")
         run.send(ExecutionStarted())
         assert run.dispatched == ["a"]
 

@@ -187,17 +187,21 @@ def remove_containers(job: Job) -> bool:
             if found:
                 left = True
                 if listing[0] == "ps":
-                    _hand_over(job, found)
+                    hand_over(job, found)
                 _engine(job, *removal, *found)
         if not left:
             return True
     return False
 
 
-def _hand_over(job: Job, containers: list[str]) -> None:
-    """What root in a container wrote could not be removed by a worker that is not root."""
-    if os.geteuid() == 0:
+def hand_over(job: Job, containers: list[str] | None = None) -> None:
+    """Give the files of a job to a worker that is not root: it can neither read nor remove what
+    root in a container made. Without `containers`: through all that the job has."""
+    if os.geteuid() == 0 or job.engine is None:
         return
+    if containers is None:
+        _, output = _engine(job, "ps", "--quiet", "--filter", f"label={LABEL}={job.marker}")
+        containers = output.split()
     folders = [os.path.join(job.root, name) for name in _HANDED_OVER]
     owner = f"{os.geteuid()}:{os.getegid()}"
     for container in containers:

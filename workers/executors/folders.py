@@ -60,6 +60,18 @@ def take_over(paths: JobPaths, account: Account) -> None:
                 _take(name, descriptor, account)
 
 
+def has_foreign_files(paths: JobPaths) -> bool:
+    """Whether another account than this process's made a file in the folders of the job."""
+    own = os.geteuid()
+    for top in (paths.workspace, paths.temp, paths.home, paths.tools):
+        for _, folders, files, descriptor in os.fwalk(top, follow_symlinks=False):
+            for name in (*folders, *files):
+                with contextlib.suppress(FileNotFoundError):
+                    if os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_uid != own:
+                        return True
+    return False
+
+
 def _take(name: str, folder: int, account: Account) -> None:
     with contextlib.suppress(FileNotFoundError):
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)

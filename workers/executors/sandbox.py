@@ -14,12 +14,19 @@ from typing import TYPE_CHECKING
 from app.core.logging import logger
 from workers.executors.accounts import remove_leftovers
 from workers.executors.base import Account, CannotStart, Command, JobPaths
-from workers.executors.folders import open_regular, open_to_everybody, take_over, write_new
+from workers.executors.folders import (
+    has_foreign_files,
+    open_regular,
+    open_to_everybody,
+    take_over,
+    write_new,
+)
 from workers.executors.process import HostProcess, spawn
 from workers.guard_process import (
     MARKER_VARIABLE,
     belongs,
     children,
+    hand_over,
     kill_pass,
     members,
     process,
@@ -160,8 +167,12 @@ class HostSandbox:
 
     def take_over(self) -> None:
         """See `executors.base.Sandbox.take_over`."""
-        if self.account and self._is_open:
+        if not self._is_open:
+            return
+        if self.account:
             take_over(self.paths, self.account)
+        elif has_foreign_files(self.paths):
+            hand_over(self._guarded)
 
     async def end(self) -> None:
         """See `executors.base.Sandbox.end`."""

@@ -7,6 +7,7 @@ import pytest
 
 from app.engine.states import JobStatus
 from tests.workers.containers.conftest import ask_docker
+from tests.workers.containers.registry import PASSWORD, USER, registry
 from tests.workers.runner.memory import Bench
 
 HEAD = "on: push\njobs:\n  job:\n    runs-on: host\n"
@@ -190,6 +191,28 @@ class TestServices:
         assert result.status is JobStatus.FAILURE
         assert f"The service 'db' {words}. It said: complaint" in str(result.reason)
         assert left_of(bench) == []
+
+
+class TestCredentials:
+    def text(self, image: str) -> str:
+        return (
+            f"{HEAD}    container:\n      image: {image}\n"
+            f"      credentials: {{username: {USER}, password: '${{{{ secrets.PASSWORD }}}}'}}\n"
+            "    steps: [{run: 'echo inside'}]\n"
+        )
+
+    async def test_pull_a_private_image(self, bench: Bench, image: str, tmp_path: Path) -> None:
+        ask_docker("save", "--output", str(tmp_path / "image.tar"), image)
+        with registry(tmp_path / "image.tar") as private:
+            result = await bench.run(self.text(private), secrets={"PASSWORD": PASSWORD})
+            assert result.status is JobStatus.SUCCESS, result.reason
+            assert bench.store.text(0) == "inside\n"
+            assert PASSWORD not in bench.store.text(1)
+            # That it is here now is no reason to give it to others.
+            refused = Bench(bench.executor)
+            result = await refused.run(self.text(private), secrets={"PASSWORD": "wrong"})
+            assert "does not take these credentials" in str(result.reason)
+            ask_docker("rmi", "--force", private)
 
 
 async def test_volumes_of_a_job_are_its_own(bench: Bench, image: str) -> None:

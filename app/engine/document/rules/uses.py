@@ -8,6 +8,7 @@ from app.engine.document.dialect.forms import is_remote_workflow
 from app.engine.document.findings import Findings, shortened
 from app.engine.document.nodes import MappingNode, Node, ScalarNode, child, entries, items
 from app.engine.document.rules.graph import step_lists
+from app.engine.document.rules.instead import instead_of
 
 _REMOTE = re.compile(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(?:/[^\s@]+)?@[^\s@]+\Z")
 _WITHOUT_REF = re.compile(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(?:/[^\s@]+)?\Z")
@@ -50,10 +51,10 @@ def _check_other(
         if ".." in uses.split("/"):
             findings.error("invalid_uses", f"'{shown}' leaves the workspace", node, path)
     elif uses.startswith("docker://") or _REMOTE.match(uses):
-        last = uses.partition("@")[0].rstrip("/").rpartition("/")[2]
+        name = uses.partition("@")[0].rstrip("/")
+        instead = instead_of(name) or findings.near(name.rpartition("/")[2], actions)
         message = (
-            f"the action '{shown}' is not part of this installation and cannot be "
-            f"fetched{findings.near(last, actions)}"
+            f"the action '{shown}' is not part of this installation and cannot be fetched{instead}"
         )
         findings.error("remote_action_unavailable", message, node, path)
     elif _WITHOUT_REF.match(uses):

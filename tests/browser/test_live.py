@@ -27,7 +27,7 @@ from tests.polling import until
 from tests.realtime.rows import tell
 
 PASSWORD = "correct horse battery"  # noqa: S105  of this test only
-VISIBLE = "document.getElementById('{}').checkVisibility()"
+VISIBLE = "document.getElementById('{}')?.checkVisibility()"
 CHOOSE = (
     "pipelines = document.getElementById('pipelines'); pipelines.value = '{}'; "
     "pipelines.dispatchEvent(new Event('change'))"

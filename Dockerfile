@@ -39,7 +39,7 @@ WORKDIR /var/lib/ansflow
 VOLUME /var/lib/ansflow
 EXPOSE 8000
 # The server's own answer about what it depends on; parts without HTTP turn this off.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=6 \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ['ANSFLOW_SERVER__PORT']}/health/ready\", timeout=4)"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["ansflow"]

@@ -29,8 +29,8 @@ from app.jobs.publisher import LocalPublisher
 from app.jobs.queues import queue_for
 from app.jobs.repository import OutboxRepository
 from app.settings import Settings
-from workers.broker import LocalBroker
 from workers.execution import JobMachinery, job_execution, open_data_folder
+from workers.local_broker import LocalBroker
 from workers.parts import describe, open_parts
 from workers.process import WorkerProcess
 from workers.scheduler import Scheduler
@@ -79,13 +79,16 @@ class FolderLock:
 class LocalDepths:
     """See `app.jobs.depths.Depths`: the queues of this process."""
 
-    def __init__(self, depth: Callable[[str], int | None]) -> None:
-        self._depth = depth
+    def __init__(self, broker: Callable[[], LocalBroker | None]) -> None:
+        self._broker = broker
 
     async def of(self, queues: Iterable[str]) -> Mapping[str, Depth]:
-        found = {queue: self._depth(queue) for queue in queues}
+        broker = self._broker()
+        if broker is None:
+            return {}
+        found = {queue: broker.depth(queue) for queue in queues}
         return {
-            queue: Depth(ready=ready, consumers=1)
+            queue: Depth(ready=ready, consumers=int(broker.is_consumed(queue)))
             for queue, ready in found.items()
             if ready is not None
         }
@@ -142,13 +145,19 @@ class LocalDeadLetters:
 class EmbeddedWorker:
     """The worker of a server process, which shares `publisher`, `bus`, `redis_server`, `depths`.
 
-    Parameters: `settings` of the embedded mode; `secrets` are given to every job.
+    Parameters: `settings` of the embedded mode; `secrets` are given to every job; `takes_all`
+    says that jobs run here whatever labels they ask for.
     """
 
     def __init__(
-        self, settings: Settings, *, secrets: Mapping[str, str] = MappingProxyType({})
+        self,
+        settings: Settings,
+        *,
+        secrets: Mapping[str, str] = MappingProxyType({}),
+        takes_all: bool = False,
     ) -> None:
         self._settings = settings
+        self._takes_all = takes_all
         self._secrets = dict(secrets)
         self._worker_id = new_id()
         self._lock = FolderLock(settings.data.folder)
@@ -158,7 +167,7 @@ class EmbeddedWorker:
         self.bus = LocalBus()
         self.redis_server = fakeredis.FakeServer()
         self.publisher = LocalPublisher(self._deliver)
-        self.depths = LocalDepths(self._depth)
+        self.depths = LocalDepths(lambda: self._broker)
         self.dead_letters = LocalDeadLetters(lambda: self._broker, self.publisher)
 
     def start(self, *, prepare: Callable[[], None] | None = None) -> None:
@@ -203,9 +212,6 @@ class EmbeddedWorker:
         assert self._broker is not None
         self._broker.deliver(queue, encoded)
 
-    def _depth(self, queue: str) -> int | None:
-        return None if self._broker is None else self._broker.depth(queue)
-
     def _close(self) -> None:
         if self._machinery is not None:
             self._machinery.close()
@@ -246,8 +252,20 @@ class EmbeddedWorker:
         )
 
     def _build_broker(self, middleware: list[Middleware]) -> Broker:
-        self._broker = LocalBroker(middleware=middleware, answered=self.publisher.answered)
+        self._broker = LocalBroker(
+            middleware=middleware,
+            answered=self.publisher.answered,
+            unconsumed=self._hear_of_queue,
+        )
         return self._broker
+
+    def _hear_of_queue(self, queue: str) -> None:
+        """A job waits in a queue that is not consumed: in any thread."""
+        if self._takes_all:
+            assert self._broker is not None
+            self._broker.declare_queue(queue)
+        elif self._process is not None:
+            self._process.look_for_labels()
 
     async def _open_bus(self, _stack: AsyncExitStack) -> EventBus:
         return self.bus

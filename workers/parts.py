@@ -57,6 +57,8 @@ class WorkerParts:
     is_paused: bool = False
     wants_tools: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when an administrator, or the clock, wants to know which tools are here."""
+    wants_labels: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a job came that wants labels, so that its queue is looked at now."""
 
     @property
     def max_worker_lost(self) -> int:
@@ -112,6 +114,7 @@ class WorkerParts:
 
     async def _follow_labels(self) -> None:
         while self.description.labels:
+            self.wants_labels.clear()
             try:
                 queues = await label_queues(self.database, labels=self.description.labels)
             except Unavailable:
@@ -119,7 +122,9 @@ class WorkerParts:
             for queue in sorted(queues):
                 if self.consume is not None:
                     self.consume(queue)
-            await asyncio.sleep(_LABELS_EVERY_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LABELS_EVERY_S):
+                    await self.wants_labels.wait()
         await asyncio.Event().wait()
 
 

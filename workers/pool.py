@@ -11,7 +11,8 @@ from dramatiq.broker import Broker
 from dramatiq.worker import ConsumerThread, Worker, WorkerThread
 
 from app.jobs.queues import CONTROL, base_of
-from workers.broker import LocalBroker, LocalConsumer, RabbitConsumer
+from workers.broker import RabbitConsumer
+from workers.local_broker import LocalBroker, LocalConsumer
 
 _WAIT_MS = 1000
 """How long a thread waits before it looks around; messages and the end wake it at once."""

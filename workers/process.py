@@ -66,6 +66,12 @@ class WorkerProcess:
         """Wait no longer for running jobs, while `stop` does; callable from a signal handler."""
         self.runtime.call_soon(self.runtime.parts.jobs.hand_back_all)
 
+    def look_for_labels(self) -> None:
+        """A job has come that wants labels: see at once whether they are ours; from any thread."""
+        parts = self.runtime.parts
+        assert isinstance(parts, WorkerParts)
+        self.runtime.call_soon(parts.wants_labels.set)
+
     def stop(self, *, drain_s: float) -> None:
         """Take no more messages, let running jobs end for `drain_s` seconds, hand the rest back.
 

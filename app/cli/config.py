@@ -9,6 +9,7 @@ import typer
 from pydantic import BaseModel, SecretStr
 
 from app.cli.configuration import load_settings
+from app.cli.dotenv import exposed_secrets
 
 HIDDEN = "********"
 
@@ -28,10 +29,15 @@ def command(
     """
     settings = load_settings()
     values = dict(_flat(settings, ()))
+    warning = exposed_secrets()
     if output == "json":
-        typer.echo(json.dumps({"mode": settings.mode, "settings": values}, indent=2))
+        warnings = [] if warning is None else [warning]
+        shown = {"mode": settings.mode, "settings": values, "warnings": warnings}
+        typer.echo(json.dumps(shown, indent=2))
         return
     typer.echo(f"# mode: {settings.mode}")
+    if warning is not None:
+        typer.echo(f"# warning: {warning}")
     for name, value in values.items():
         typer.echo(f"{name}={_shown(value)}")
 

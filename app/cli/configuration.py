@@ -46,3 +46,8 @@ def require_distributed(settings: Settings, command: str) -> None:
             "everything in one process",
             exit_code=INVALID,
         )
+
+
+def names_of(text: str) -> list[str]:
+    """The names in a comma-separated list."""
+    return [name for part in text.split(",") if (name := part.strip())]

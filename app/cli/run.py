@@ -130,7 +130,7 @@ def _settings(folder: Path, request: Request, keep_workspace: bool) -> Settings:
 
 
 def _run(settings: Settings, request: Request, *, as_json: bool) -> int:
-    worker = EmbeddedWorker(settings, secrets=request.secrets)
+    worker = EmbeddedWorker(settings, secrets=request.secrets, takes_all=True)
     worker.start(prepare=lambda: asyncio.run(create_tables(settings)))
     try:
         return asyncio.run(_execute(settings, worker, request, as_json=as_json))

@@ -1,6 +1,7 @@
 """`ansflow scheduler`."""
 
 from app.cli.configuration import load_settings, require_distributed
+from app.cli.dotenv import warn_of_exposed_secrets
 from app.cli.errors import INVALID, CommandFailed
 from app.core.logging import configure
 from workers.scheduler import run_scheduler
@@ -15,6 +16,7 @@ def command() -> None:
     """
     settings = load_settings()
     require_distributed(settings, "scheduler")
+    warn_of_exposed_secrets()
     configure()
     try:
         run_scheduler(settings)

@@ -9,6 +9,7 @@ import uvicorn
 
 from app.auth.service.bootstrap import FirstLogin, ensure_administrator
 from app.cli.configuration import load_settings, require_distributed
+from app.cli.dotenv import warn_of_exposed_secrets
 from app.cli.errors import CommandFailed
 from app.cli.serving import OPTIONS
 from app.core import migrate
@@ -37,6 +38,7 @@ def command(
     """
     settings = load_settings()
     require_distributed(settings, "serve")
+    warn_of_exposed_secrets()
     configure()
     login = asyncio.run(_prepare(settings))
     if login is not None:

@@ -15,7 +15,8 @@ import typer
 import uvicorn
 
 from app.auth.service.bootstrap import FirstLogin, ensure_administrator
-from app.cli.configuration import load_settings
+from app.cli.configuration import load_settings, names_of
+from app.cli.dotenv import warn_of_exposed_secrets
 from app.cli.errors import INVALID, CommandFailed
 from app.cli.local import LocalSystem
 from app.cli.samples import run_samples
@@ -33,6 +34,10 @@ def command(
     host: Annotated[str | None, typer.Option(help="Address to listen on")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0: any free")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder for everything that is kept")] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(help="Comma-separated; jobs whose `runs-on` they cover run here as well"),
+    ] = None,
     examples: Annotated[
         bool, typer.Option(help="Run the sample pipelines on the first start")
     ] = True,
@@ -46,8 +51,10 @@ def command(
     Examples:
       ansflow up
       ansflow up --port 9000 --data /srv/ansflow --no-examples
+      ansflow up --labels gpu,arm64
     """
-    settings = _settings(host, port, data)
+    settings = _settings(host, port, data, labels)
+    warn_of_exposed_secrets()
     configure(level="WARNING")
     listener = _listen(settings)
     worker = EmbeddedWorker(settings)
@@ -63,11 +70,14 @@ def command(
             worker.stop()
 
 
-def _settings(host: str | None, port: int | None, data: Path | None) -> Settings:
+def _settings(
+    host: str | None, port: int | None, data: Path | None, labels: str | None
+) -> Settings:
     server = {"host": host, "port": port}
     settings = load_settings(
         server={name: value for name, value in server.items() if value is not None},
         data={} if data is None else {"folder": data},
+        worker={} if labels is None else {"labels": names_of(labels)},
     )
     if settings.mode is Mode.DISTRIBUTED:
         raise CommandFailed(

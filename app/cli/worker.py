@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.configuration import load_settings, require_distributed
+from app.cli.configuration import load_settings, names_of, require_distributed
+from app.cli.dotenv import warn_of_exposed_secrets
 from app.cli.errors import INVALID, CommandFailed
 from app.jobs.catalog import PRIORITIES
 from app.settings import Settings
@@ -35,6 +36,7 @@ def command(
     """
     settings = load_settings()
     require_distributed(settings, "worker")
+    warn_of_exposed_secrets()
     try:
         code = run_worker(_changed(settings, queues, concurrency, labels))
     except ValueError as error:
@@ -46,9 +48,9 @@ def _changed(
     settings: Settings, queues: str | None, concurrency: int | None, labels: str | None
 ) -> Settings:
     given: dict[str, Any] = {
-        "queues": None if queues is None else _names(queues),
+        "queues": None if queues is None else names_of(queues),
         "concurrency": concurrency,
-        "labels": None if labels is None else _names(labels),
+        "labels": None if labels is None else names_of(labels),
     }
     unknown = [name for name in given["queues"] or () if name not in PRIORITIES]
     if unknown:
@@ -59,7 +61,3 @@ def _changed(
     changes = {name: value for name, value in given.items() if value is not None}
     worker = settings.worker.model_copy(update=changes)
     return settings.model_copy(update={"worker": worker})
-
-
-def _names(text: str) -> list[str]:
-    return [name for part in text.split(",") if (name := part.strip())]

@@ -1,13 +1,16 @@
 """version, config, migrate, and the refusals of serve, worker and scheduler."""
 
 import json
+import shlex
+import socket
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from app.core import migrate
-from tests.cli.conftest import Invoke
+from tests.cli.conftest import Ansflow, Invoke
 
 DISTRIBUTED = {
     "ANSFLOW_DATABASE__URL": "mysql+asyncmy://app:canary-1@db.example:3307/ansflow",
@@ -47,6 +50,35 @@ class TestConfig:
     def test_a_dotenv_file_counts(self, invoke: Invoke, tmp_path: Path) -> None:
         (tmp_path / ".env").write_text("ANSFLOW_SERVER__PORT=9001\n")
         assert "ANSFLOW_SERVER__PORT=9001" in invoke("config").output
+
+    @pytest.mark.parametrize(
+        ("text", "name"),
+        [
+            ("ANSFLOW_SECURITY__SECRET_KEY=canary", "ANSFLOW_SECURITY__SECRET_KEY"),
+            ("A=1\nMY_PROXY=http://me:canary@proxy.example", "MY_PROXY"),
+        ],
+    )
+    def test_secrets_in_a_dotenv_file_that_all_may_read_are_told(
+        self, invoke: Invoke, tmp_path: Path, text: str, name: str
+    ) -> None:
+        file = tmp_path / ".env"
+        file.write_text(text + "\n")
+        file.chmod(0o644)
+        (told,) = json.loads(invoke("config", "--format", "json").output)["warnings"]
+        assert f"holds {name}:" in told
+        assert f"# warning: {told}" in invoke("config").output.splitlines()
+        assert "canary" not in told
+        command = told.partition("Run: ")[2]
+        subprocess.run(shlex.split(command), check=True)  # noqa: S603  what it says is tried
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert json.loads(invoke("config", "--format", "json").output)["warnings"] == []
+
+    def test_a_dotenv_file_without_secrets_may_be_read_by_all(
+        self, invoke: Invoke, tmp_path: Path
+    ) -> None:
+        (tmp_path / ".env").write_text("ANSFLOW_SERVER__PORT=9001\nANSFLOW_SECURITY__SECRET_KEY=\n")
+        (tmp_path / ".env").chmod(0o644)
+        assert json.loads(invoke("config", "--format", "json").output)["warnings"] == []
 
     @pytest.mark.parametrize(
         ("variable", "value", "words"),
@@ -105,3 +137,23 @@ def test_up_is_for_the_embedded_mode(invoke: Invoke) -> None:
     result = invoke("up", **DISTRIBUTED)
     assert result.exit_code == 2
     assert "ansflow serve" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "serve", "worker", "scheduler"])
+def test_what_runs_for_long_warns_of_secrets_that_all_may_read(
+    ansflow: Ansflow, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / ".env").write_text("SOME_PASSWORD=canary\n")
+    (tmp_path / ".env").chmod(0o644)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        # None of them comes further than to this port, or to a database that is not there.
+        more = {"ANSFLOW_SERVER__PORT": port, "ANSFLOW_WORKER__METRICS_PORT": port}
+        if command != "up":
+            more |= DISTRIBUTED
+            more["ANSFLOW_DATABASE__URL"] = "mysql+asyncmy://root@127.0.0.1:1/x"
+        result = ansflow(command, **more)
+    assert result.returncode != 0
+    assert f"ansflow: warning: {tmp_path / '.env'} has the mode 0644" in result.stderr
+    assert f"chmod 600 {tmp_path / '.env'}" in result.stderr
+    assert "canary" not in result.stderr

@@ -1,8 +1,10 @@
 """One system per mode and test process, started when the first test asks for it."""
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -50,19 +52,27 @@ async def start_distributed(folder: Path, database_url: str, **more: str) -> Sys
     return system
 
 
+@asynccontextmanager
+async def running(
+    mode: str, request: pytest.FixtureRequest, folder: Path, **more: str
+) -> AsyncIterator[System]:
+    """A running AnsFlow in this mode, with `more` in the environment of its processes."""
+    with contextlib.ExitStack() as stack:
+        if mode == "embedded":
+            started = await start_embedded(folder, **more)
+        else:
+            server: URL = request.getfixturevalue("mysql_server")
+            url = stack.enter_context(created(server))
+            started = await start_distributed(folder, url, **more)
+        yield started
+        await asyncio.to_thread(started.stop)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session", params=MODES)
 async def system(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[System]:
     """A running AnsFlow in each mode in turn."""
     folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "embedded":
-        started = await start_embedded(folder)
+    async with running(request.param, request, folder) as started:
         yield started
-        await asyncio.to_thread(started.stop)
-    else:
-        server: URL = request.getfixturevalue("mysql_server")
-        with created(server) as url:
-            started = await start_distributed(folder, url)
-            yield started
-            await asyncio.to_thread(started.stop)

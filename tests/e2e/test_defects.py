@@ -1,6 +1,5 @@
 """The worker's own code fails in mid-job: the attempt ends at once, its log is kept."""
 
-import asyncio
 import hashlib
 import secrets
 import tempfile
@@ -13,14 +12,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from sqlalchemy import select
-from sqlalchemy.engine import URL
 
 from app.models import Step
 from tests.e2e.chaos.stage import Room, numbers, pipeline
-from tests.e2e.conftest import MODES, start_distributed, start_embedded
+from tests.e2e.conftest import MODES, running
 from tests.e2e.system import System
 from tests.e2e.test_executions import by_key, marked
-from tests.fixtures.databases import created
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
@@ -110,16 +107,8 @@ async def broken(
 ) -> AsyncIterator[System]:
     """A running AnsFlow in each mode whose workers have these defects."""
     folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "embedded":
-        started = await start_embedded(folder, PYTHONPATH=defects)
+    async with running(request.param, request, folder, PYTHONPATH=defects) as started:
         yield started
-        await asyncio.to_thread(started.stop)
-    else:
-        server: URL = request.getfixturevalue("mysql_server")
-        with created(server) as url:
-            started = await start_distributed(folder, url, PYTHONPATH=defects)
-            yield started
-            await asyncio.to_thread(started.stop)
 
 
 @pytest.fixture

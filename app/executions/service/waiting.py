@@ -119,8 +119,17 @@ def _for_worker(
         why = job.reason or f"waits until {job.not_before:%Y-%m-%d %H:%M:%S} UTC"
         return replace(wait, kind="time", why=why)
     if not fits:
-        wanted = f"with the labels {', '.join(job.labels)} " if job.labels else ""
-        return replace(wait, why=f"no worker {wanted}is online")
+        return replace(wait, why=_nobody(job.labels))
     if before:
         return replace(wait, why=f"waits for a free worker; before it in the queue: {before}")
     return wait
+
+
+def _nobody(labels: Sequence[str]) -> str:
+    if not labels:
+        return "no worker is online"
+    names = ", ".join(labels)
+    return (
+        f"no worker with the labels {names} is online: start one with them (`--labels`), "
+        "or change `runs-on`"
+    )

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "keys": "Show and replace the keys that encrypt secrets",
     "pipelines": "List the pipelines of a server",
     "trigger": "Start a pipeline on a server",
+    "rerun": "Run an execution again, all of it or what failed",
     "executions": "List the executions of a server",
     "logs": "Show the log of an execution",
     "cancel": "Cancel an execution",

@@ -31,6 +31,10 @@ class NothingToRerun(Conflict):
     code, title = "nothing_to_rerun", "No job of this execution failed"
 
 
+class InputsNeedAllJobs(Invalid):
+    code, title = "inputs_need_all_jobs", "Other inputs need all jobs to run again"
+
+
 class InputsAreInvalid(Invalid):
     code, title = "invalid_inputs", "The inputs do not fit the pipeline"
 

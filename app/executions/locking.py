@@ -42,7 +42,7 @@ async def with_files(
         execution=found.execution,
         jobs=list(jobs),
         contexts=contexts_of(found.execution),
-        files=await _files(session, found.execution),
+        files=await files_of(session, found.execution),
         now=found.now,
         has_secrets=found.has_secrets,
         max_worker_lost=max_worker_lost,
@@ -58,7 +58,11 @@ def contexts_of(execution: Execution) -> Mapping[str, Any]:
     }
 
 
-async def _files(session: AsyncSession, execution: Execution) -> Files:
+async def files_of(session: AsyncSession, execution: Execution) -> Files:
+    """The definitions of an execution by call path.
+
+    Raises: DefinitionIsInvalid.
+    """
     parsed = remembered(execution.version_id)
     if parsed is None:
         version = await ClaimRepository(session).version(execution.version_id)

@@ -15,10 +15,11 @@ class Execution(Base):
     """One run of a pipeline version. `seq` is the number of its last event, `rerun_by` the user who
     asked for the present attempt, if that is not the first.
 
-    `github` is the `github` context as it was at the trigger, with the event's payload; `vars` are
-    the variables of that moment: a re-run sees the same. `repository_id` is the repository whose
-    event started it, if any. Jobs of an execution that is not `trusted` get no secrets. While it
-    `needs_approval`, nothing of it runs, in no attempt: see `app.approvals.service.forks`.
+    `github` is the `github` context as it was at the trigger, with the event's payload, but says
+    who asked for the present attempt and with which inputs; `vars` are the variables of then: a
+    re-run sees the same. `repository_id` is the repository whose event started it, if any. Jobs of
+    an execution that is not `trusted` get no secrets. While it `needs_approval`, nothing of it
+    runs, in no attempt: see `app.approvals.service.forks`.
     """
 
     __tablename__ = "executions"
@@ -125,6 +126,25 @@ class Job(Base):
     finished_at: Mapped[datetime | None]
     annotations: Mapped[list[Any]] = mapped_column(Json)
     execution: Mapped[Execution] = relationship(back_populates="jobs", lazy="raise")
+
+
+class ExecutionAttempt(Base):
+    """An attempt that a re-run has replaced, and what it was run with; never changed once written.
+    `actor` is who asked for it."""
+
+    __tablename__ = "execution_attempts"
+    __table_args__ = TABLE_OPTIONS
+
+    execution_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("executions.id", ondelete="CASCADE"), primary_key=True
+    )
+    attempt: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    status: Mapped[str] = mapped_column(String(32))
+    reason: Mapped[str | None] = mapped_column(String(2000))
+    title: Mapped[str] = mapped_column(String(500))
+    inputs: Mapped[dict[str, Any]] = mapped_column(Json)
+    actor: Mapped[str] = mapped_column(String(100))
+    finished_at: Mapped[datetime | None]
 
 
 class JobAttempt(Base):

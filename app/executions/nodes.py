@@ -8,7 +8,14 @@ from app.engine.definition import Definition, Retry
 from app.engine.machine.types import Node, NodeKind, Snapshot
 from app.executions.models import Execution, Job
 
-_OPTIONS = ("cancel_in_progress", "fail_fast", "max_parallel", "continue_on_error", "hold")
+_OPTIONS = (
+    "cancel_in_progress",
+    "fail_fast",
+    "max_parallel",
+    "continue_on_error",
+    "hold",
+    "dropped",
+)
 _REASON_LIMIT = 2000
 
 

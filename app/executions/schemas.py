@@ -17,10 +17,13 @@ Sha = Annotated[str, StringConstraints(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$
 Event = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=r"^[a-z_]+$")]
 
 
+Inputs = dict[str, str | bool | int | float | None]
+
+
 class ExecutionCreate(Input):
     """A trigger. Inputs are checked against those that the pipeline declares."""
 
-    inputs: dict[str, str | bool | int | float | None] = Field(
+    inputs: Inputs = Field(
         default={},
         max_length=100,
         description="Values of the pipeline's `workflow_dispatch` inputs",
@@ -43,6 +46,13 @@ class Rerun(Input):
     )
     key: str | None = Field(
         default=None, max_length=255, description="Key of one job; overrides `jobs`"
+    )
+    inputs: Inputs | None = Field(
+        default=None,
+        max_length=100,
+        description="Inputs that change, only with `jobs` `all`; others keep their values, null "
+        "takes the default",
+        examples=[{"environment": "production"}],
     )
 
 
@@ -150,10 +160,23 @@ class ExecutionRead(Output):
     finished_at: datetime | None = Field(description="When it ended")
 
 
+class ExecutionAttemptRead(Output):
+    """An attempt of an execution that another one has replaced."""
+
+    attempt: int = Field(description="Counts from 1")
+    status: ExecutionStatus = Field(description="How it ended")
+    reason: str | None = Field(description="Why it ended so")
+    title: str = Field(description="`run-name` with its inputs, or the pipeline's name")
+    inputs: dict[str, Any] = Field(description="The typed inputs that it was run with")
+    actor: str = Field(description="Who asked for it")
+    finished_at: datetime | None = Field(description="When it ended")
+
+
 class ExecutionDetail(ExecutionRead):
     """An execution with its jobs and their steps."""
 
     version: int = Field(description="Pipeline version that it runs")
+    attempts: list[ExecutionAttemptRead] = Field(description="Earlier attempts, oldest first")
     jobs: list[JobDetail] = Field(description="Jobs in order of the file")
 
 

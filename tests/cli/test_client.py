@@ -21,6 +21,11 @@ pytestmark = pytest.mark.xdist_group("cli-server")
 
 SLOW = "steps:\n  - run: echo begun; sleep 600\n"
 FAILING = "steps:\n  - run: echo before\n  - run: exit 4\n"
+PICKY = """
+on: {workflow_dispatch: {inputs: {color: {type: string}}}}
+steps:
+  - run: test ${{ inputs.color }} = green
+"""
 SAMPLE = "steps:\n  - run: echo this is a sample\n"
 
 
@@ -201,6 +206,26 @@ class TestCancelAndLogs:
             done = server(command, "12")
             assert done.exit_code == 1
             assert "`ansflow executions` lists them" in done.stderr
+
+
+class TestRerun:
+    def test_other_inputs_run_all_of_it_again(self, server: Server) -> None:
+        server.pipeline("picky", PICKY)
+        started = server("trigger", "picky", "-f", "--input", "color=red")
+        assert started.exit_code == 1, started.output
+        execution = started.stdout.splitlines()[0]
+        again = server("rerun", execution, "-f", "--input", "color=green")
+        assert (again.exit_code, again.stdout.splitlines()[0]) == (0, "attempt 2"), again.output
+        nothing = server("rerun", execution)
+        assert nothing.exit_code == 1
+        assert "nothing_to_rerun" in nothing.stderr
+
+    def test_inputs_do_not_go_with_one_job(self, server: Server) -> None:
+        refused = server("rerun", str(uuid.UUID(int=1)), "--job", "a", "--input", "color=green")
+        assert (refused.exit_code, refused.stderr) == (
+            2,
+            "ansflow: --job and --input exclude each other\n",
+        )
 
 
 class TestLists:

@@ -1,11 +1,11 @@
 """Nodes that stand for others: how they become those, and how those end them.
 
 A run again expands again. Nodes of the earlier expansion are kept as rows: one with the same key
-is used again (its attempt was raised by the re-run), one that the new expansion has not ends as
-SKIPPED and says so.
+is used again (its attempt was raised by the re-run), one that the new expansion has not is dropped:
+it ends as SKIPPED and says so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -72,17 +72,31 @@ def _line(board: Board, node: Node) -> str:
 
 
 def _adopt(board: Board, parent: Node, wanted: list[Node] | tuple[Node, ...]) -> list[Node]:
-    """Make the wanted nodes the children: used again, new, or no longer wanted."""
-    kept = {child.key: child for child in board.children(parent.key)}
+    """Make the wanted nodes the children."""
+    where = f"`{parent.key}` ({_line(board, parent)})"
+    return adopt(board, parent.key, wanted, f"no longer a job of {where}: {_AGAIN}")
+
+
+def adopt(board: Board, parent: str | None, wanted: Sequence[Node], reason: str) -> list[Node]:
+    """Make the wanted nodes those that stand under `parent`: used again, new, or dropped.
+
+    One that has ended by now is not among those that are run again: it stays as it is.
+
+    Parameters:
+        reason: why one is dropped.
+    """
+    kept = {child.key: child for child in board.children(parent)}
     board.add(node for node in wanted if node.key not in kept)
     for node in wanted:
         old = kept.pop(node.key, None)
-        if old is not None:
-            board.put(replace(node, attempt=old.attempt))
+        if old is not None and (old.dropped or old.status not in TERMINAL_JOB):
+            # A dropped one was left out when the others got their new attempt.
+            board.put(replace(node, attempt=old.attempt + old.dropped))
     for old in kept.values():
-        reason = f"no longer a job of `{parent.key}` ({_line(board, parent)}): {_AGAIN}"
-        board.end(old, JobStatus.SKIPPED, reason)
-    return [board.nodes[node.key] for node in wanted]
+        if not old.dropped:
+            board.end(old, JobStatus.SKIPPED, reason, dropped=True)
+    found = [board.nodes[node.key] for node in wanted]
+    return [node for node in found if node.status not in TERMINAL_JOB]
 
 
 def close_parent(board: Board, node: Node) -> None:

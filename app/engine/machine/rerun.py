@@ -2,16 +2,18 @@
 
 A chosen node and everything that depends on it go back to BLOCKED with a new attempt. What stands
 for others is expanded again when it is itself among them; when only something under it is, it is
-opened again and keeps its other children. A call that holds a concurrency group is always run
-again as a whole, because it has to get its group first.
+opened again and keeps its other children. A call with a concurrency group first has to get that
+again, so it and what was opened under it wait like new ones. A dropped node stays as it ended.
 """
 
 from app.engine.machine.board import Board
+from app.engine.machine.expansion import adopt
 from app.engine.machine.nodes import blocked_reason
 from app.engine.machine.results import effective
 from app.engine.machine.types import Node, RerunRequested, Snapshot
 from app.engine.states import TERMINAL_EXECUTION, JobStatus
 
+_OTHER_INPUTS = "no longer a job of the file with the inputs of this attempt"
 _TO_REPEAT = frozenset({JobStatus.FAILURE, JobStatus.TIMED_OUT, JobStatus.CANCELLED})
 
 
@@ -46,7 +48,11 @@ def rerun(board: Board, event: RerunRequested) -> bool:
         if node.key in scope.repeated:
             _reset(board, node, JobStatus.BLOCKED, blocked_reason(board.job(node)))
         elif node.key in scope.opened:
-            _reset(board, node, JobStatus.RUNNING, None)
+            held = scope.waits_for_group(node)
+            reason = blocked_reason(board.job(node)) if held else None
+            _reset(board, node, JobStatus.BLOCKED if held else JobStatus.RUNNING, reason)
+    if event.planned is not None:
+        adopt(board, None, event.planned, _OTHER_INPUTS)
     return True
 
 
@@ -63,7 +69,7 @@ class _Scope:
         pending = [key]
         while pending:
             node = self.board.nodes[pending.pop()]
-            if node.key in self.repeated:
+            if node.key in self.repeated or node.dropped:
                 continue
             self.repeated.add(node.key)
             if node.kind != "job":
@@ -79,11 +85,17 @@ class _Scope:
         found: list[str] = []
         while node.parent is not None and node.parent not in self.repeated | self.opened:
             node = self.board.nodes[node.parent]
-            if node.concurrency_group is not None:
-                return [*found, node.key]
             self.opened.add(node.key)
             found.extend(self._dependents(node))
         return found
+
+    def waits_for_group(self, node: Node) -> bool:
+        """Whether an opened node, or one that it stands under, has a concurrency group to get."""
+        while node.concurrency_group is None:
+            if node.parent is None:
+                return False
+            node = self.board.nodes[node.parent]
+        return True
 
 
 def _reset(board: Board, node: Node, status: JobStatus, reason: str | None) -> None:

@@ -62,6 +62,8 @@ class Node:
     """True once approval and concurrency let this attempt pass."""
     hold: Hold | None = None
     """What a WAITING node waits for: its `gate` (asked with OpenGate) or a `max-parallel` slot."""
+    dropped: bool = False
+    """The file makes it no longer, with the inputs or the matrix of now: it stays as a row."""
     retries: int = 0
     """How many tries `retry:` has used up; lost workers, hand-backs and re-runs do not count."""
 
@@ -176,11 +178,15 @@ class RerunRequested:
     """A finished execution runs again: `keys` None means all nodes, else these and what
     depends on them; others keep their results and outputs. With `admitted` False (the execution
     has to wait for its approval or its concurrency group, as `reason` says) nothing is dispatched
-    until ExecutionStarted."""
+    until ExecutionStarted.
+
+    `planned` is for a run with other contexts than before, always of all nodes: the nodes of the
+    file as a new plan gives them."""
 
     keys: frozenset[str] | None = None
     admitted: bool = True
     reason: str | None = None
+    planned: tuple[Node, ...] | None = None
 
 
 Event = (

@@ -18,6 +18,7 @@ from app.executions.errors import (
     ExecutionNotFound,
     ExecutionUnfinished,
     IdempotencyKeyReused,
+    InputsAreInvalid,
     PipelineNotFound,
 )
 from app.executions.schemas import Accepted, ExecutionCreate, Rerun
@@ -89,7 +90,11 @@ async def cancel(
 @router.post(
     "/executions/{execution_id}/rerun",
     status_code=status.HTTP_202_ACCEPTED,
-    responses={404: ExecutionNotFound.doc(), 409: ExecutionUnfinished.doc()},
+    responses={
+        404: ExecutionNotFound.doc(),
+        409: ExecutionUnfinished.doc(),
+        422: InputsAreInvalid.doc(),
+    },
 )
 async def rerun(
     execution_id: StartableExecution,
@@ -99,12 +104,13 @@ async def rerun(
     rules: Rules,
     response: Response,
 ) -> Accepted:
-    """Run jobs of an ended execution again, as its next attempt."""
+    """Run jobs of an ended execution again, as its next attempt; all of them with other inputs."""
     started = await rerun_execution(
         database,
         execution_id=execution_id,
         what=body.jobs,
         job_key=body.key,
+        inputs=body.inputs,
         max_worker_lost=rules.max_worker_lost,
         by=principal,
     )

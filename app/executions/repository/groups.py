@@ -38,13 +38,13 @@ class GroupRepository:
         )
         return (await self._session.execute(statement)).scalar_one()
 
-    async def group_of(self, execution_id: uuid.UUID) -> tuple[uuid.UUID, str] | None:
-        """Project and name of the group that an execution as a whole belongs to."""
+    async def group_of(self, execution_id: uuid.UUID) -> tuple[uuid.UUID, str | None] | None:
+        """Project of an execution, and the name of the group that it belongs to as a whole."""
         statement = select(Execution.project_id, Execution.concurrency_group).where(
-            Execution.id == execution_id, Execution.concurrency_group.is_not(None)
+            Execution.id == execution_id
         )
         row = (await self._session.execute(statement)).one_or_none()
-        return None if row is None else (row[0], row[1] or "")
+        return None if row is None else (row[0], row[1])
 
     async def lock_by_id(self, group_id: uuid.UUID) -> bool:
         """Lock a group; False when it is gone."""

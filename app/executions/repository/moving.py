@@ -27,7 +27,14 @@ from app.core.clock import db_now
 from app.core.db import AsyncSession
 from app.core.orm import Id, table_of
 from app.credentials.models import Secret
-from app.executions.models import Execution, ExecutionEvent, Job, JobAttempt, Step
+from app.executions.models import (
+    Execution,
+    ExecutionAttempt,
+    ExecutionEvent,
+    Job,
+    JobAttempt,
+    Step,
+)
 
 # Tables, not entities: what is written here is not in the session, and the unit of work would
 # only cost time.
@@ -36,6 +43,7 @@ _JOBS = table_of(Job)
 _STEPS = table_of(Step)
 _EVENTS = table_of(ExecutionEvent)
 _ATTEMPTS = table_of(JobAttempt)
+_EXECUTION_ATTEMPTS = table_of(ExecutionAttempt)
 _SECRETS = table_of(Secret)
 
 # Made once: building a statement and its cache key costs more than sending it.
@@ -120,6 +128,21 @@ class MovingRepository:
         now, has_secrets = columns.pop("now"), bool(columns.pop("has_secrets"))
         return LockedRow(cast(Execution, SimpleNamespace(**columns)), now, has_secrets)
 
+    async def read(self, execution_id: uuid.UUID) -> Execution | None:
+        """The execution as it is now, not locked."""
+        statement = select(_EXECUTIONS).where(_EXECUTIONS.c.id == execution_id)
+        row = (await self._session.execute(statement)).one_or_none()
+        return None if row is None else cast(Execution, SimpleNamespace(**row._asdict()))
+
+    async def planned_jobs(self, execution_id: uuid.UUID) -> Sequence[str]:
+        """The ids of the jobs of its own file that the execution was started with."""
+        statement = (
+            select(_JOBS.c.job_id)
+            .where(_JOBS.c.execution_id == execution_id, _JOBS.c.parent.is_(None))
+            .distinct()
+        )
+        return list((await self._session.execute(statement)).scalars())
+
     async def jobs(self, execution_id: uuid.UUID) -> list[Job]:
         """All jobs of a locked execution, in order of creation; they are only read."""
         # Rows with the columns of a job: entities of a large execution would cost far more.
@@ -156,6 +179,20 @@ class MovingRepository:
     async def _update(self, table: Table, row_id: uuid.UUID, values: Mapping[str, Any]) -> None:
         bound = {f"new_{name}": value for name, value in values.items()}
         await self._session.execute(_update_of(table, tuple(values)), {"wanted": row_id, **bound})
+
+    async def archive_execution(self, execution: Execution) -> None:
+        """Keep the attempt of a locked execution that is about to be replaced."""
+        values = {
+            "execution_id": execution.id,
+            "attempt": execution.attempt,
+            "status": str(execution.status),
+            "reason": execution.reason,
+            "title": execution.title,
+            "inputs": execution.inputs,
+            "actor": str(execution.github["triggering_actor"])[:100],
+            "finished_at": execution.finished_at,
+        }
+        await self._session.execute(insert(_EXECUTION_ATTEMPTS).values(**values))
 
     async def archive(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep attempts that are about to be replaced."""

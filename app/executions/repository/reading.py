@@ -11,7 +11,14 @@ from app.core.pagination import PageParams, Slice
 from app.core.repository import Repository
 from app.engine.states import ExecutionStatus
 from app.executions.errors import ExecutionNotFound, JobNotFound
-from app.executions.models import Execution, ExecutionEvent, Job, JobAttempt, Step
+from app.executions.models import (
+    Execution,
+    ExecutionAttempt,
+    ExecutionEvent,
+    Job,
+    JobAttempt,
+    Step,
+)
 from app.pipelines.models import PipelineVersion
 from app.projects.repository import permitted
 from app.projects.rights import Action
@@ -107,6 +114,15 @@ class ExecutionRepository(Repository):
         if job_id is not None:
             statement = statement.where(Step.job_id == job_id)
         statement = statement.order_by(Step.job_id, Step.attempt, Step.index, Step.try_number)
+        return list((await self.session.execute(statement)).scalars())
+
+    async def execution_attempts(self, execution_id: uuid.UUID) -> Sequence[ExecutionAttempt]:
+        """Replaced attempts of an execution that `require` answered, oldest first."""
+        statement = (
+            select(ExecutionAttempt)
+            .where(ExecutionAttempt.execution_id == execution_id)
+            .order_by(ExecutionAttempt.attempt)
+        )
         return list((await self.session.execute(statement)).scalars())
 
     async def attempts(self, job_ids: Sequence[uuid.UUID]) -> Sequence[JobAttempt]:

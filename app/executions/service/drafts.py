@@ -10,7 +10,7 @@ from app.engine.definition import Definition
 from app.engine.document import InvalidInputs, coerce_inputs
 from app.engine.expressions import ExpressionError, to_text
 from app.engine.machine.types import Decision, Snapshot
-from app.engine.plan import InvalidPlan, Plan, plan
+from app.engine.plan import InvalidPlan, plan
 from app.engine.states import ExecutionStatus
 from app.events import ExecutionChanged
 from app.executions.changes import dispatches, new_row, stand_in
@@ -18,7 +18,8 @@ from app.executions.errors import DefinitionIsInvalid, InputsAreInvalid
 from app.executions.history import Change, events_of
 from app.executions.models import Execution, Job
 from app.executions.repository.starting import Counted
-from app.executions.service.entering import WAITS_FOR_APPROVAL, WAITS_FOR_GROUP
+from app.executions.service.entering import WAITS_FOR_APPROVAL
+from app.executions.service.naming import named, waits_for_group
 from app.executions.service.triggers import Trigger, new_execution
 from app.pipelines.definitions import Parsed
 
@@ -51,7 +52,15 @@ class Draft:
             raise InputsAreInvalid(str(error), errors=problems) from error
         except (InvalidPlan, ExpressionError) as error:
             raise DefinitionIsInvalid(f"the pipeline cannot be planned: {error}") from error
-        _name(execution, parsed.definition, planned, counted)
+        columns = named(parsed.definition, planned, pipeline_name=counted.pipeline_name)
+        for name, value in columns.items():
+            setattr(execution, name, value)
+        group = execution.concurrency_group
+        execution.reason = (
+            WAITS_FOR_APPROVAL
+            if execution.needs_approval
+            else waits_for_group(parsed.definition, group)
+        )
         snapshot = Snapshot(
             status=ExecutionStatus.QUEUED,
             nodes=planned.nodes,
@@ -72,20 +81,6 @@ def _show_inputs(execution: Execution) -> None:
     if execution.event == "workflow_dispatch":
         shown = {name: to_text(value) for name, value in execution.inputs.items()}
         execution.github["event"].setdefault("inputs", shown)
-
-
-def _name(execution: Execution, definition: Definition, planned: Plan, counted: Counted) -> None:
-    title = planned.run_name or definition.name or counted.pipeline_name
-    execution.title = title[:500]
-    execution.priority = definition.priority
-    group = planned.concurrency_group
-    execution.concurrency_group = group[:255] if group else None
-    if group and definition.concurrency is not None:
-        line = definition.concurrency.position.line
-        execution.reason = f"{WAITS_FOR_GROUP} `{group[:255]}` (line {line})"
-    execution.cancel_in_progress = planned.cancel_in_progress
-    if execution.needs_approval:
-        execution.reason = WAITS_FOR_APPROVAL
 
 
 def _contexts(execution: Execution) -> dict[str, Any]:

@@ -18,9 +18,9 @@ async def lock_group_of(session: AsyncSession, execution_id: uuid.UUID) -> uuid.
     """The group of an execution as a whole, locked, which comes before the execution's own lock;
     None when it has none."""
     named = await GroupRepository(session).group_of(execution_id)
-    if named is None:
+    if named is None or named[1] is None:
         return None
-    project_id, name = named
+    project_id, name = named[0], named[1]
     return await GroupRepository(session).lock(project_id, name)
 
 
@@ -38,6 +38,8 @@ async def enter_group(session: AsyncSession, locked: Locked, group_id: uuid.UUID
     if ended | mine:
         await groups.remove(sorted(ended | mine))
     others = [one for one in members if one.id not in ended | mine]
+    if others and locked.execution.cancel_in_progress:
+        await cancel_members(session, others, by_execution_id=locked.execution.id)
     await groups.add(
         group_id,
         execution_id=locked.execution.id,
@@ -56,9 +58,6 @@ async def start_approved(session: AsyncSession, locked: Locked, group_id: uuid.U
     execution, moving = locked.execution, MovingRepository(session)
     await moving.update_execution(execution.id, {"needs_approval": False})
     execution.needs_approval = False
-    if group_id is not None and execution.cancel_in_progress:
-        members = await GroupRepository(session).members(group_id)
-        await cancel_members(session, members, by_execution_id=execution.id)
     if await enter_group(session, locked, group_id):
         await apply(session, locked, ExecutionStarted())
     else:

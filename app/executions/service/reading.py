@@ -12,6 +12,7 @@ from app.executions.models import Execution, ExecutionEvent, Job, JobAttempt, St
 from app.executions.repository.reading import ExecutionRepository
 from app.executions.schemas import (
     AttemptRead,
+    ExecutionAttemptRead,
     ExecutionDetail,
     ExecutionRead,
     JobDetail,
@@ -50,7 +51,7 @@ async def list_executions(
 async def execution_detail(
     session: ReadSession, *, principal: Principal, execution_id: uuid.UUID
 ) -> ExecutionDetail:
-    """An execution with jobs, steps and earlier attempts: 5 statements for any number of jobs, and
+    """An execution with jobs, steps and earlier attempts: 6 statements for any number of jobs, and
     at most 3 more when some wait.
 
     Raises: ExecutionNotFound.
@@ -61,9 +62,11 @@ async def execution_detail(
     steps = _steps_by_attempt(await repository.steps(execution_id))
     attempts = _by_job(await repository.attempts([job.id for job in jobs]))
     waits = await _waits(session, execution, jobs)
+    earlier = await repository.execution_attempts(execution_id) if execution.attempt > 1 else ()
     return ExecutionDetail(
         **ExecutionRead.model_validate(execution).model_dump(),
         version=await repository.version_number(execution.version_id),
+        attempts=[ExecutionAttemptRead.model_validate(attempt) for attempt in earlier],
         jobs=[
             _job_detail(
                 job,

@@ -145,6 +145,14 @@ class Run:
         """Run all again, or these."""
         self.send(RerunRequested(frozenset(keys) or None, admitted))
 
+    def replan(self, **contexts: Any) -> None:
+        """Run all again with other contexts."""
+        contexts = {**self.snapshot.contexts, **contexts}
+        self.snapshot = replace(self.snapshot, contexts=contexts)
+        files = self.snapshot.files
+        nodes = plan(files[()], contexts, files=files).nodes
+        self.send(RerunRequested(planned=nodes))
+
     def later(self, seconds: float) -> None:
         """Let time pass."""
         self.now += timedelta(seconds=seconds)

@@ -208,13 +208,104 @@ class TestRerunOfStandIns:
         run.run("c/clean")
         assert run.status == "cancelled"
 
-    def test_a_call_with_a_group_runs_again_as_a_whole(self) -> None:
+    def test_failed_jobs_of_a_call_with_a_group_wait_for_it(self) -> None:
+        files = {CALLED: file(job("x"), job("y"), job("w", "y"))}
+        run = Run(job("c", uses=CALLED, concurrency=Concurrency("g")), files=files)
+        run.open_gate("c")
+        run.run("c/x", out="1")
+        run.run("c/y", "failure")
+        run.rerun(*failed_keys(run.snapshot))
+        assert run.statuses == {
+            "c": "waiting",
+            "c/x": "success",
+            "c/y": "blocked",
+            "c/w": "blocked",
+        }
+        run.open_gate("c")
+        assert run.dispatched == ["c/y"]
+        assert (run.node("c/x").attempt, run.node("c/x").outputs) == (1, {"out": "1"})
+        run.run("c/y")
+        run.run("c/w")
+        assert run.status == "success"
+
+    def test_nothing_inside_a_call_starts_before_its_group_is_free(self) -> None:
+        inner, outer = "./inner.yml", "./outer.yml"
+        matrix = Strategy(matrix="${{ fromJSON(needs.x.outputs.m) }}", fail_fast=False)
+        files = {
+            outer: file(job("x"), job("d", "x", uses=inner), job("t", "x", strategy=matrix)),
+            inner: file(job("y"), job("ok")),
+        }
+        run = Run(job("c", uses=outer, concurrency=Concurrency("g")), files=files)
+        run.open_gate("c")
+        run.run("c/x", m='{"n": [1, 2]}')
+        run.run("c/d/ok")
+        run.run("c/d/y", "failure")
+        run.run("c/t[0]")
+        run.run("c/t[1]", "failure")
+        run.rerun(*failed_keys(run.snapshot))
+        assert run.dispatched == []
+        assert run.statuses["c/d"] == run.statuses["c/t"] == "blocked"
+        run.open_gate("c")
+        assert run.dispatched == ["c/d/y", "c/t[1]"]
+        assert [run.statuses[key] for key in ("c/x", "c/d/ok", "c/t[0]")] == ["success"] * 3
+        run.run("c/d/y")
+        run.run("c/t[1]")
+        assert run.status == "success"
+
+    def test_a_cancel_while_the_call_waits_for_its_group(self) -> None:
         files = {CALLED: file(job("x"), job("y"))}
         run = Run(job("c", uses=CALLED, concurrency=Concurrency("g")), files=files)
         run.open_gate("c")
         run.run("c/x")
         run.run("c/y", "failure")
         run.rerun("c/y")
-        assert run.statuses == {"c": "waiting", "c/x": "blocked", "c/y": "blocked"}
-        run.open_gate("c")
-        assert run.dispatched == ["c/x", "c/y"]
+        run.cancel()
+        assert run.statuses == {"c": "cancelled", "c/x": "success", "c/y": "cancelled"}
+
+
+class TestRerunWithAnotherPlan:
+    """What the file makes with other inputs takes the place of what it made before."""
+
+    JOBS = (
+        job("t", strategy=Strategy(matrix="${{ fromJSON(inputs.m) }}", fail_fast=False)),
+        job("z", "t", name="for ${{ inputs.m }}"),
+    )
+
+    def start(self) -> Run:
+        run = Run(*self.JOBS, contexts={"inputs": {"m": '{"n": [1, 2, 3]}'}})
+        for key in ("t[0]", "t[1]", "t[2]", "z"):
+            run.run(key)
+        return run
+
+    def test_fewer_jobs(self) -> None:
+        run = self.start()
+        run.replan(inputs={"m": '{"n": [7, 8]}'})
+        assert run.dispatched == ["t[0]", "t[1]"]
+        assert run.node("t[0]").matrix == {"n": 7}
+        assert run.node("t[0]").attempt == 2
+        assert run.node("z").name == 'for {"n": [7, 8]}'
+        assert run.statuses["t[2]"] == "skipped"
+        assert "with the inputs of this attempt" in (run.node("t[2]").reason or "")
+        for key in ("t[0]", "t[1]", "z"):
+            run.run(key)
+        assert run.status == "success"
+
+    def test_a_dropped_job_stays_away_until_it_is_planned_again(self) -> None:
+        run = self.start()
+        run.replan(inputs={"m": '{"n": [7]}'})
+        for key in ("t[0]", "z"):
+            run.run(key)
+        run.rerun()
+        assert run.statuses["t[2]"] == "skipped"
+        for key in ("t[0]", "z"):
+            run.run(key)
+        run.replan(inputs={"m": '{"n": [4, 5, 6, 7]}'})
+        assert run.dispatched == ["t[0]", "t[1]", "t[2]", "t[3]"]
+        assert {key: run.node(key).attempt for key in ("t[0]", "t[1]", "t[3]")} == {
+            "t[0]": 4,
+            "t[1]": 3,
+            "t[3]": 1,
+        }
+        for key in ("t[0]", "t[1]", "t[2]", "t[3]", "z"):
+            run.run(key)
+        assert run.status == "success"

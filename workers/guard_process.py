@@ -291,16 +291,19 @@ class Guard:
             if changes:
                 self.save()
         self.kill_all()
-        left = {job.marker: job for job in self.jobs.values() if not remove_containers(job)}
-        for job in self.jobs.values():
-            remove(job)
-        self.jobs = left
-        if left:
-            # For the next guard: this engine does not answer now.
+        self.finish()
+
+    def finish(self) -> None:
+        """Remove what the jobs leave; what still may run waits for the next guard."""
+        for marker, job in list(self.jobs.items()):
+            if remove_containers(job):
+                remove(job)
+                del self.jobs[marker]
+        if self.jobs:
             self.save()
-        else:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.state_path)
+            return
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.state_path)
 
     def take(self, line: str) -> None:
         word, _, rest = line.partition(" ")
@@ -398,8 +401,10 @@ def _finish_off(state: dict[str, Any]) -> bool:
             engine_env=engine_env,
         )
         kill_until_empty(job)
-        done = remove_containers(job) and done
-        remove(job)
+        if remove_containers(job):
+            remove(job)
+        else:
+            done = False
     return done
 
 

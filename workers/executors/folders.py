@@ -79,7 +79,7 @@ def _take(name: str, folder: int, account: Account) -> None:
             os.chown(name, account.uid, account.gid, dir_fd=folder, follow_symlinks=False)
 
 
-def write_new(path: Path, content: bytes, account: Account | None) -> Path:
+def write_new(path: Path, content: bytes, account: Account | None, *, mode: int = 0o600) -> Path:
     """Make a file that belongs to `account`, where no file and no link is yet.
 
     Raises:
@@ -90,6 +90,9 @@ def write_new(path: Path, content: bytes, account: Account | None) -> Path:
     try:
         if account:
             os.fchown(descriptor, account.uid, account.gid)
+        if mode != 0o600:
+            # Not by its name: root in a container could put a link there by now.
+            os.fchmod(descriptor, mode)
         written = 0
         while written < len(content):
             written += os.write(descriptor, content[written:])

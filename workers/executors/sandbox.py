@@ -107,10 +107,8 @@ class HostSandbox:
 
     def write_file(self, name: str, content: bytes) -> Path:
         """See `executors.base.Sandbox.write_file`."""
-        path = write_new(self.paths.commands / name, content, self.account)
-        if self._is_open:
-            path.chmod(0o666)
-        return path
+        mode = 0o666 if self._is_open else 0o600
+        return write_new(self.paths.commands / name, content, self.account, mode=mode)
 
     def read_file(self, path: Path, limit: int) -> bytes:
         """See `executors.base.Sandbox.read_file`."""
@@ -188,7 +186,10 @@ class HostSandbox:
         """See `executors.base.Sandbox.close`."""
         if not self._has_ended:
             await self.end()
-        if self._guarded.keep:
+        if self.left_containers:
+            # Something may still write there; the guard removes it after them.
+            pass
+        elif self._guarded.keep:
             _open_to_owner(self.paths)
         else:
             await asyncio.to_thread(remove_tree, str(self.paths.root))

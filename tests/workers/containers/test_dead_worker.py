@@ -99,11 +99,14 @@ class TestKilledWorker:
             process.kill()
             until_gone(guard)
         assert len(docker.left) > 2
+        # What may still be written to is not removed yet.
+        assert len(list((work_root / "work").iterdir())) == 2
         (docker.state / "down").unlink()
         following = Guard(work_root / "guard", new_id())
         following.start()
         following.close()
         assert docker.left == []
+        assert [path.name for path in (work_root / "work").iterdir()] == ["spool"]
 
 
 @pytest.mark.parametrize("settings", [{}, {"ANSFLOW_WORKER__CONTAINERS": "off"}])

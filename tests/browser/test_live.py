@@ -6,21 +6,27 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
 import uvicorn
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
+from app.approvals.models import ApprovalRequest, ApprovalState
+from app.approvals.service.forks import pass_execution
 from app.auth.models import LoginSession
 from app.auth.passwords import hash_password
 from app.core.clock import new_id
 from app.core.db import Database
 from app.events import RightsChanged, publish_after_commit
+from app.jobs.catalog import PassExecution
 from app.main import create_app
+from app.pipelines.models import Pipeline
 from app.projects.models import Role
 from app.settings import Settings
 from tests.browser.chromium import Browser, open_browser
+from tests.executions.driver import Driver
 from tests.fixtures.application import Started
 from tests.fixtures.factories import Factory
 from tests.polling import until
@@ -142,6 +148,51 @@ async def test_people_log_in_with_the_keyboard_and_are_asked_again_when_the_sess
         await browser.until(VISIBLE.format("login"), True)
         await browser.until(VISIBLE.format("pipelines"), False)
         assert browser.problems == []
+
+
+@pytest.mark.timeout(180)
+async def test_approvals_are_shown_and_decided(
+    settings: Settings, make: Factory, tmp_path: Path
+) -> None:
+    alice = await make.user(password_hash=await hash_password(PASSWORD))
+    project = await make.project(members={Role.DEVELOPER: alice})
+    pipeline = await make.pipeline(project)
+    async with open_browser(tmp_path / "profile") as browser, serving(settings) as server:
+        ids = [await held(server.database, pipeline) for _ in range(2)]
+        await browser.call(
+            "Network.setCookie",
+            name="ansflow_session",
+            value=await log_in(server.url, alice.name),
+            url=server.url,
+        )
+        await browser.watch_console()
+        await browser.call("Page.navigate", url=f"{server.url}/live#execution={ids[0]}")
+        await browser.until("document.querySelectorAll('#approvals li').length", 1)
+        text = await browser.evaluate("document.querySelector('#approvals li').textContent")
+        assert "Run aaaaaaaaaaaa, a pull request from a fork by mallory?" in text
+        await browser.evaluate("document.querySelector('#approvals input').value = 'it mines'")
+        await browser.evaluate("document.querySelectorAll('#approvals button')[1].click()")
+        await browser.until("document.getElementById('status').textContent", "cancelled")
+        await browser.until("document.querySelectorAll('#approvals li').length", 0)
+        reason = await browser.evaluate("document.getElementById('reason').textContent")
+        assert reason == f"{alice.name} did not approve the pull request from a fork: it mines"
+        await browser.evaluate(f"location.hash = 'execution={ids[1]}'")
+        await browser.until("document.querySelectorAll('#approvals li').length", 1)
+        await browser.evaluate("document.querySelectorAll('#approvals button')[0].click()")
+        await browser.until("document.querySelectorAll('#approvals li').length", 0)
+        async with server.database.read() as session:
+            found = select(ApprovalRequest.state).where(ApprovalRequest.execution_id == ids[1])
+            assert await session.scalar(found) is ApprovalState.APPROVED
+        assert browser.problems == []
+
+
+async def held(database: Database, pipeline: Pipeline) -> UUID:
+    """An execution of a fork's pull request that has asked for approval."""
+    execution_id = await Driver(database).start(
+        pipeline.id, sha="a" * 40, actor="mallory", trusted=False, needs_approval=True
+    )
+    await pass_execution(database, PassExecution(execution_id, 1), max_worker_lost=2)
+    return execution_id
 
 
 @pytest.mark.timeout(240)

@@ -70,7 +70,7 @@ class TestDelivering:
         (got,) = web.requests
         document = json.loads(got.content)
         assert document["title"] == "demo/build #1 failed"
-        assert document["link"] == f"https://ansflow.test/api/v1/executions/{execution_id}"
+        assert document["link"] == f"https://ansflow.test/live#execution={execution_id}"
         assert document["log"] == [f"line {n} [0m" for n in range(11, 31)]
         assert document["step"]["exit_code"] == 2
         assert document["execution"]["ref"] == "refs/heads/main"

@@ -166,8 +166,18 @@ class TestWebhook:
         assert (outcome.ok, outcome.is_final) == (False, True)
 
 
+TAKEN = {
+    ChannelKind.SLACK: b"ok",
+    ChannelKind.DINGTALK: b'{"errcode":0,"errmsg":"ok"}',
+    ChannelKind.FEISHU: b'{"StatusCode":0,"StatusMessage":"success","code":0,"msg":"success"}',
+    ChannelKind.WECOM: b'{"errcode":0,"errmsg":"ok"}',
+}
+"""What each chat answers when it has taken a message."""
+
+
 async def chat(web: HttpServer, kind: ChannelKind, notice: Notice = NOTICE) -> tuple[Any, str]:
     """What a chat gets: the body and the target of the request."""
+    web.answer = TAKEN[kind]
     outcome = await SENDER.send(Target(kind, url=f"{web.url}/robot?token=t", secret=SECRET), notice)
     assert outcome.ok, outcome
     got = web.requests[-1]
@@ -187,6 +197,8 @@ class TestChats:
 
     async def test_dingtalk_is_signed_behind_the_url(self, web: HttpServer) -> None:
         body, target = await chat(web, ChannelKind.DINGTALK)
+        assert body["markdown"]["title"] == NOTICE.title
+        assert "> expected 1  \n> got 2" in body["markdown"]["text"]
         assert body["msgtype"] == "markdown"
         assert "[demo/build #7 failed](https://ansflow.test/x)" in body["markdown"]["text"]
         query = parse_qs(urlsplit(target).query)
@@ -196,7 +208,6 @@ class TestChats:
         assert query["sign"] == [base64.b64encode(digest).decode()]
 
     async def test_feishu_is_signed_in_the_body(self, web: HttpServer) -> None:
-        web.answer = b'{"code": 0}'
         body, _ = await chat(web, ChannelKind.FEISHU)
         key = f"{body['timestamp']}\n{SECRET}".encode()
         digest = hmac.new(key, b"", hashlib.sha256).digest()
@@ -205,8 +216,27 @@ class TestChats:
         assert "expected 1" in body["content"]["text"]
 
     async def test_wecom_has_no_more_bytes_than_it_may(self, web: HttpServer) -> None:
-        body, _ = await chat(web, ChannelKind.WECOM, replace(NOTICE, log=["ü" * 300] * 20))
+        log = [*["ü" * 300] * 20, "the last line"]
+        body, _ = await chat(web, ChannelKind.WECOM, replace(NOTICE, log=log))
         assert len(body["markdown"]["content"].encode()) <= 4096
+        assert body["markdown"]["content"].endswith("> the last line")
+
+    @pytest.mark.parametrize("kind", [ChannelKind.FEISHU, ChannelKind.DINGTALK])
+    async def test_long_logs_lose_their_beginning_and_keep_the_link(
+        self, web: HttpServer, kind: ChannelKind
+    ) -> None:
+        log = [*["💥" * 300] * 20, "the last line"]
+        await chat(web, kind, replace(NOTICE, log=log))
+        content = web.requests[-1].content.decode()
+        assert len(content.encode()) <= 20_000
+        assert "the last line" in content
+        assert NOTICE.link in content
+
+    async def test_slack_says_why(self, web: HttpServer) -> None:
+        web.status, web.answer = 410, b"channel_is_archived"
+        outcome = await SENDER.send(Target(ChannelKind.SLACK, url=web.url), NOTICE)
+        assert (outcome.ok, outcome.is_final) == (False, True)
+        assert outcome.detail == "answered 410: channel_is_archived"
 
     async def test_a_name_makes_no_link_and_calls_nobody(self, web: HttpServer) -> None:
         notice = replace(NOTICE, title="[x](http://evil.example) <@all>")
@@ -220,6 +250,8 @@ class TestChats:
             (ChannelKind.WECOM, b'{"errcode": 93000, "errmsg": "sign not match"}'),
             (ChannelKind.FEISHU, b'{"code": 19021, "msg": "sign not match"}'),
             (ChannelKind.FEISHU, b"<html>"),
+            (ChannelKind.FEISHU, b"{}"),
+            (ChannelKind.DINGTALK, b"{}"),
             (ChannelKind.FEISHU, b"[]"),
         ],
     )
@@ -228,5 +260,6 @@ class TestChats:
     ) -> None:
         web.answer = answer
         outcome = await SENDER.send(Target(kind, url=web.url), NOTICE)
-        assert not outcome.ok
-        assert "sign not match" in outcome.detail or "JSON" in outcome.detail
+        assert (outcome.ok, outcome.is_final) == (False, False)
+        told = ("sign not match", "JSON", "has no")
+        assert any(part in outcome.detail for part in told)

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.core.outgoing import Reply, RequestFailed, post
 from app.notifications.models import ChannelKind
-from app.notifications.notice import Notice
+from app.notifications.notice import Notice, one_line
 from app.notifications.sending.chat import MESSAGES, refusal
 from app.notifications.sending.email import Mailer, MailFailed
 from app.notifications.sending.signing import signature
@@ -73,7 +73,12 @@ class Sender:
             headers=_HEADERS,
             allow_private=self.allow_private,
         )
-        return _outcome(reply, refusal(target.kind, reply))
+        outcome = _outcome(reply, refusal(target.kind, reply))
+        if outcome.ok or target.kind is not ChannelKind.SLACK:
+            return outcome
+        # Slack says why in a word: `no_service`, `channel_is_archived`, ….
+        why = one_line(reply.body[:200].decode(errors="replace"))
+        return replace(outcome, detail=f"{outcome.detail}: {why}" if why else outcome.detail)
 
     async def _webhook(self, target: Target, notice: Notice) -> Reply:
         content = _json(notice.document())

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.core.outgoing import Reply
@@ -12,8 +12,13 @@ from app.notifications.notice import Notice
 from app.notifications.sending.signing import dingtalk, feishu
 
 _PLAIN = str.maketrans({"[": "(", "]": ")", "<": "(", ">": ")", "`": "'", "@": "(at)"})
-_WECOM_BYTES = 4000
-"""A message of WeCom has 4096 bytes at most, one of the others several times that."""
+_MOST_BYTES = {
+    ChannelKind.SLACK: 36_000,
+    ChannelKind.DINGTALK: 18_000,
+    ChannelKind.FEISHU: 18_000,
+    ChannelKind.WECOM: 4_000,
+}
+"""Somewhat below what they take: 40,000 characters, 20,000 bytes, 20 KiB, 4,096 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +30,12 @@ class ChatMessage:
 
 
 def _slack(notice: Notice, url: str, _secret: str | None) -> ChatMessage:
+    return ChatMessage(url, {"text": _fitting(ChannelKind.SLACK, notice, _mrkdwn)})
+
+
+def _mrkdwn(notice: Notice) -> str:
     lines = [f"*<{notice.link}|{_slack_text(notice.title)}>*", *map(_slack_text, notice.facts)]
-    return ChatMessage(url, {"text": "\n".join([*lines, *_fenced(notice, _slack_text)])})
+    return "\n".join([*lines, *_fenced(notice)])
 
 
 def _slack_text(text: str) -> str:
@@ -35,9 +44,12 @@ def _slack_text(text: str) -> str:
 
 
 def _markdown(notice: Notice) -> str:
+    # Neither DingTalk nor WeCom knows fences of code, both know quotations; a line of DingTalk
+    # ends with two spaces.
     title = _unlinked(notice.title)
     lines = [f"**[{title}]({notice.link})**", *map(_unlinked, notice.facts)]
-    return "\n\n".join([*lines, "\n".join(_fenced(notice, str))]).rstrip()
+    log = "  \n".join(f"> {_unlinked(line)}" for line in notice.log)
+    return "\n\n".join([*lines, log]).rstrip()
 
 
 def _unlinked(text: str) -> str:
@@ -45,21 +57,31 @@ def _unlinked(text: str) -> str:
     return text.translate(_PLAIN)
 
 
-def _fenced(notice: Notice, escape: Callable[[str], str]) -> list[str]:
+def _fenced(notice: Notice) -> list[str]:
     if not notice.log:
         return []
-    return ["```", *(escape(line.replace("```", "'''")) for line in notice.log), "```"]
+    return ["```", *(_slack_text(line.replace("```", "'''")) for line in notice.log), "```"]
+
+
+def _fitting(kind: ChannelKind, notice: Notice, make: Callable[[Notice], str]) -> str:
+    """What a chat takes of a text: without the earliest lines of the log, if it is too long."""
+    most = _MOST_BYTES[kind]
+    while notice.log and len(make(notice).encode()) > most:
+        notice = replace(notice, log=notice.log[1:])
+    return make(notice).encode()[:most].decode(errors="ignore")
 
 
 def _dingtalk(notice: Notice, url: str, secret: str | None) -> ChatMessage:
     if secret is not None:
         url += ("&" if "?" in url else "?") + dingtalk(secret, int(time.time() * 1000))
-    markdown = {"title": notice.title, "text": _markdown(notice)}
+    text = _fitting(ChannelKind.DINGTALK, notice, _markdown)
+    markdown = {"title": notice.title, "text": text}
     return ChatMessage(url, {"msgtype": "markdown", "markdown": markdown})
 
 
 def _feishu(notice: Notice, url: str, secret: str | None) -> ChatMessage:
-    body: dict[str, Any] = {"msg_type": "text", "content": {"text": _unmentioned(notice.text())}}
+    text = _unmentioned(_fitting(ChannelKind.FEISHU, notice, Notice.text))
+    body: dict[str, Any] = {"msg_type": "text", "content": {"text": text}}
     if secret is not None:
         at_s = int(time.time())
         body |= {"timestamp": str(at_s), "sign": feishu(secret, at_s)}
@@ -71,7 +93,7 @@ def _unmentioned(text: str) -> str:
 
 
 def _wecom(notice: Notice, url: str, _secret: str | None) -> ChatMessage:
-    content = _markdown(notice).encode()[:_WECOM_BYTES].decode(errors="ignore")
+    content = _fitting(ChannelKind.WECOM, notice, _markdown)
     return ChatMessage(url, {"msgtype": "markdown", "markdown": {"content": content}})
 
 
@@ -89,7 +111,10 @@ _CODES = {
 
 
 def refusal(kind: ChannelKind, reply: Reply) -> str | None:
-    """Why a chat did not take a message, although it answered 200; None: it did."""
+    """Why a chat did not take a message, although it answered 200; None: it did.
+
+    Slack answers other codes then; the others always 200, with a code that is 0 when they did.
+    """
     if kind not in _CODES:
         return None
     code, message = _CODES[kind]
@@ -99,5 +124,7 @@ def refusal(kind: ChannelKind, reply: Reply) -> str | None:
         return "the answer is not JSON"
     if not isinstance(answer, dict):
         return "the answer is not a JSON object"
-    found = answer.get(code, 0)
+    found = answer.get(code)
+    if found is None:
+        return f"the answer has no {code}: {reply.body[:200].decode(errors='replace')}"
     return None if found == 0 else f"{code} {found}: {str(answer.get(message, ''))[:200]}"

@@ -34,12 +34,11 @@ async def notice_of(session: ReadSession, told: Told, *, base_url: str) -> Notic
     job = await _job(session, told)
     part = await _failed_part(session, job) if job and event is NotificationEvent.FAILED else None
     name = f"{told.project.slug}/{told.pipeline.slug} #{execution.number}"
-    path = f"/api/v1/executions/{execution.id}"
     return Notice(
         delivery_id=told.delivery.id,
         event=event.value,
         title=one_line(f"{name} {_SAYS[event]}"),
-        link=f"{base_url.rstrip('/')}{path}",
+        link=f"{base_url.rstrip('/')}/live#execution={execution.id}",
         facts=[one_line(fact)[:_LINE] for fact in _facts(execution, job, part)],
         log=await _last_lines(session, part) if part is not None else (),
         data=_data(told, job, part),

@@ -64,6 +64,7 @@ function showExecution(id) {
   execution = { id, jobs: new Map(), items: new Map(), log: null };
   at("execution").hidden = false;
   at("jobs").replaceChildren();
+  at("approvals").replaceChildren();
   emptyLog();
   socket.watch(`execution:${id}`, hearExecution);
 }
@@ -83,6 +84,55 @@ function hearExecution({ type, data }) {
     if (!execution.log) showLog(data.job_id);
   }
   drawSoon();
+  askForApprovals();
+}
+
+let asking = null;
+function askForApprovals() {
+  asking ??= setTimeout(async () => {
+    asking = null;
+    if (execution) await showApprovals(execution.id);
+  }, 200);
+}
+
+async function showApprovals(id) {
+  const waits = [...execution.jobs.values()].some((job) => job.status === "waiting");
+  const isShown = at("approvals").children.length > 0;
+  if (!waits && !isShown && at("status").textContent !== "waiting") return;
+  const response = await api(`/executions/${id}/approvals`);
+  const found = response.ok ? await response.json() : [];
+  if (execution?.id !== id) return;
+  const open = found.filter((one) => one.state === "open" && one.required > 0);
+  const shown = new Map([...at("approvals").children].map((item) => [item.dataset.id, item]));
+  at("approvals").replaceChildren(...open.map((one) => shown.get(one.id) ?? approvalItem(one)));
+}
+
+function approvalItem(approval) {
+  const item = document.createElement("li");
+  item.dataset.id = approval.id;
+  const what = approval.kind === "fork"
+    ? `Run ${approval.sha?.slice(0, 12) ?? ""}, a pull request from a fork by ${approval.actor}?`
+    : `Let ${approval.job_name} deploy to ${approval.environment}?`;
+  const comment = document.createElement("input");
+  comment.maxLength = 1000;
+  const label = document.createElement("label");
+  label.append("Comment ", comment);
+  const error = document.createElement("p");
+  error.setAttribute("role", "alert");
+  const buttons = ["approve", "reject"].map((decision) => {
+    const button = document.createElement("button");
+    button.textContent = decision === "approve" ? "Approve" : "Reject";
+    button.addEventListener("click", async () => {
+      const body = JSON.stringify({ decision, comment: comment.value });
+      const headers = { "Content-Type": "application/json" };
+      const response = await api(`/approvals/${approval.id}/vote`, { method: "POST", headers, body });
+      error.textContent = response.ok ? "" : (await response.json()).detail;
+      askForApprovals();
+    });
+    return button;
+  });
+  item.append(`${what} `, label, ...buttons, error);
+  return item;
 }
 
 function showError({ detail }) {

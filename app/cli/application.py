@@ -34,6 +34,8 @@ COMMANDS: Final = {
     "cancel": "Cancel an execution",
     "workers": "List the workers of a server, drain and resume them",
     "approvals": "Show what waits for your approval; approve or reject it",
+    "repositories": "List the repositories of a project",
+    "deliveries": "List what forges sent for a repository; show it, work on it again",
     "schema": "Print the JSON Schema of pipeline files",
     "version": "Print the version",
 }

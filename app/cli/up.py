@@ -57,6 +57,7 @@ def command(
     warn_of_exposed_secrets()
     configure(level="WARNING")
     listener = _listen(settings)
+    settings = _heard_at(settings, listener)
     worker = EmbeddedWorker(settings)
     try:
         worker.start(prepare=lambda: asyncio.run(migrate.upgrade(settings.database_url)))
@@ -103,6 +104,12 @@ def _listen(settings: Settings) -> socket.socket:
             f"cannot listen on {host}:{port} ({error.strerror}); choose another with --port"
         ) from None
     return listener
+
+
+def _heard_at(settings: Settings, listener: socket.socket) -> Settings:
+    """With the port that was found free: links and addresses of webhooks have it."""
+    server = settings.server.model_copy(update={"port": listener.getsockname()[1]})
+    return settings.model_copy(update={"server": server})
 
 
 def _serve(

@@ -57,11 +57,11 @@ class Server:
             assert client.post("/projects/examples/pipelines", json=body).status_code == 201
 
 
-def up(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def up(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603  our own command
         [ANSFLOW, "up", "--port", "0", "--data", str(folder / "data"), *arguments],
         cwd=folder,
-        env=clean_environment(),
+        env={**clean_environment(), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -172,7 +172,7 @@ def in_words_of_gitlab(event: str, payload: dict[str, Any]) -> dict[str, Any]:
             "user_username": payload["sender"]["login"],
             "project": project,
             "commits": payload["commits"],
-            "total_commits_count": len(payload["commits"]),
+            "total_commits_count": payload.get("total_commits", len(payload["commits"])),
         }
     request = payload["pull_request"]
     names = [request[side]["repo"]["full_name"] for side in ("head", "base")]

@@ -50,6 +50,7 @@ class TestGitLab:
             ("update", {"oldrev": BASE}, "synchronize"),
             ("update", {}, "edited"),
             ("merge", {}, "closed"),
+            ("close", {}, "closed"),
         ],
     )
     @pytest.mark.parametrize("source", [1, 2, None])
@@ -73,6 +74,42 @@ class TestGitLab:
         assert found.is_fork is (source != 1)
         assert found.payload["pull_request"]["head"]["ref"] == "topic"
 
+    @pytest.mark.parametrize(
+        ("changes", "ours"),
+        [
+            ({"draft": {"previous": True, "current": False}}, "ready_for_review"),
+            ({"draft": {"previous": False, "current": True}}, "converted_to_draft"),
+            ({"work_in_progress": {"previous": True, "current": False}}, "ready_for_review"),
+            ({"labels": {"previous": [], "current": [{"title": "x"}]}}, "labeled"),
+            ({"labels": {"previous": [{"title": "x"}], "current": []}}, "unlabeled"),
+            ({"title": {"previous": "a", "current": "b"}}, "edited"),
+            ({}, "edited"),
+            (None, "edited"),
+            ({"draft": 1, "labels": "x"}, "edited"),
+        ],
+    )
+    @pytest.mark.parametrize("draft", [True, False])
+    def test_an_update_says_what_changed(self, changes: Any, ours: str, draft: bool) -> None:
+        request = {
+            "iid": 7,
+            "action": "update",
+            "draft": draft,
+            "target_branch": "main",
+            "last_commit": {"id": SHA},
+        }
+        payload = {"object_attributes": request, "changes": changes, "project": PROJECT}
+        found = happened(gitlab.happening("merge_request", payload))
+        assert (found.action, found.payload["action"]) == (ours, ours)
+        assert found.payload["pull_request"]["draft"] is draft
+        pushed = {**payload, "object_attributes": {**request, "oldrev": BASE}}
+        assert happened(gitlab.happening("merge_request", pushed)).action == "synchronize"
+
+    @pytest.mark.parametrize("action", ["approved", "approval", "unapproved", "unapproval", ""])
+    def test_actions_that_github_has_not_are_ignored_by_name(self, action: str) -> None:
+        request = {"iid": 7, "action": action, "target_branch": "x", "last_commit": {"id": SHA}}
+        found = gitlab.happening("merge_request", {"object_attributes": request})
+        assert found == Ignored(f"nothing starts when a merge request has the action '{action}'")
+
     def test_releases(self) -> None:
         payload = {"action": "create", "tag": "v1", "commit": {"id": SHA}, "project": PROJECT}
         found = happened(gitlab.happening("release", payload))
@@ -93,6 +130,14 @@ class TestGitea:
         }
         found = happened(github.happening("pull_request", payload))
         assert (found.action, found.is_fork) == ("synchronize", False)
+
+    @pytest.mark.parametrize(
+        ("theirs", "ours"), [("label_updated", "labeled"), ("label_cleared", "unlabeled")]
+    )
+    def test_labels(self, theirs: str, ours: str) -> None:
+        side = {"ref": "main", "sha": SHA, "repo": {"full_name": "a/b"}}
+        payload = {"action": theirs, "number": 3, "pull_request": {"head": side, "base": side}}
+        assert happened(github.happening("pull_request", payload)).action == ours
 
     def test_a_head_whose_repository_is_gone_is_a_fork(self) -> None:
         side = {"ref": "main", "sha": SHA, "repo": {"full_name": "a/b"}}
@@ -115,10 +160,23 @@ class TestGitea:
     ("text", "skips"),
     [
         ("[skip ci]", True),
+        ("Fix [ci skip]", True),
         ("Fix\n\n[No CI] later", True),
+        ("[skip actions]", True),
         ("[actions skip]", True),
+        ("[SKIP CI]", True),
         ("Fix\n\nskip-checks: true\n", True),
+        ("Fix\n\n\nskip-checks:true", True),
+        ("Fix\r\n\r\nSkip-Checks: True\r\n", True),
+        ("Fix\n\nWhy\n\nSigned-off-by: Ada\nskip-checks: true", True),
+        ("Fix\n\nskip-checks: true\nSigned-off-by: Ada", False),
+        ("Fix\n\nskip-checks: false", False),
+        ("Fix\nskip-checks: true", False),
+        ("skip-checks: true", False),
         ("skip-checks: true\n\nFix", False),
+        ("[skip  ci]", False),
+        ("[ skip ci ]", False),
+        ("(skip ci)", False),
         ("skip ci", False),
         ("", False),
         (None, False),

@@ -14,6 +14,12 @@ from app.triggers.forges.happenings import (
 )
 
 _OWN_PEOPLE = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
+_OF_GITEA = {
+    "synchronized": "synchronize",
+    "label_updated": "labeled",
+    "label_cleared": "unlabeled",
+}
+"""What Gitea and Forgejo call actions of pull requests."""
 _LISTED_COMMITS = 2048
 """GitHub lists at most so many commits of a push; Gitea fewer, but tells how many there are."""
 
@@ -66,14 +72,13 @@ def _pull_request(payload: Mapping[str, Any]) -> Happening | Ignored:
     base_ref = full_ref(text(base, "ref"))
     if type(number) is not int or sha is None or base_sha is None or base_ref is None:
         return Ignored("the pull request does not name its commits")
-    own = text(base, "repo", "full_name")
+    own, action = text(base, "repo", "full_name"), text(payload, "action") or ""
     return Happening(
         name="pull_request",
         ref=f"refs/pull/{number}/head",
         sha=sha,
         payload=payload,
-        # Gitea says `synchronized`.
-        action=(text(payload, "action") or "").replace("synchronized", "synchronize") or None,
+        action=_OF_GITEA.get(action, action) or None,
         actor=_actor(payload),
         base_ref=base_ref,
         base_sha=base_sha,

@@ -84,21 +84,22 @@ def _merge_request(payload: Mapping[str, Any]) -> Happening | Ignored:
     base_ref = full_ref(text(request, "target_branch"))
     if type(number) is not int or sha is None or base_ref is None:
         return Ignored("the merge request does not name its commits")
-    action, source = text(request, "action") or "", at(request, "source_project_id")
-    if action == "update":
-        # Only a push changes `oldrev`; else it is the title, a label, ….
-        action = "synchronize" if text(request, "oldrev") else "edited"
+    given, source = text(request, "action") or "", at(request, "source_project_id")
+    action = _update(payload) if given == "update" else _ACTIONS.get(given)
+    if action is None:
+        return Ignored(f"nothing starts when a merge request has the action '{given}'")
     common = _common(payload)
     shown = {
         **common,
-        "action": _ACTIONS.get(action, action),
+        "action": action,
         "number": number,
         "pull_request": {
             "number": number,
             "title": text(request, "title"),
             "body": text(request, "description"),
             "html_url": text(request, "url"),
-            "merged": action == "merge",
+            "draft": _is_draft(request),
+            "merged": given == "merge",
             "head": _side(request, "source", sha),
             "base": _side(request, "target", None),
         },
@@ -108,11 +109,30 @@ def _merge_request(payload: Mapping[str, Any]) -> Happening | Ignored:
         ref=f"refs/merge-requests/{number}/head",
         sha=sha,
         payload=shown,
-        action=_ACTIONS.get(action, action) or None,
+        action=action,
         actor=common["sender"]["login"],
         base_ref=base_ref,
         is_fork=source is None or source != at(request, "target_project_id"),
     )
+
+
+def _update(payload: Mapping[str, Any]) -> str:
+    """What an update is in GitHub's words: only a push changes `oldrev`."""
+    if text(payload, "object_attributes", "oldrev"):
+        return "synchronize"
+    changes = at(payload, "changes")
+    for name in ("draft", "work_in_progress"):
+        is_draft = at(changes, name, "current")
+        if isinstance(is_draft, bool):
+            return "converted_to_draft" if is_draft else "ready_for_review"
+    before, after = at(changes, "labels", "previous"), at(changes, "labels", "current")
+    if isinstance(before, list) and isinstance(after, list):
+        return "labeled" if len(after) >= len(before) else "unlabeled"
+    return "edited"
+
+
+def _is_draft(request: object) -> bool:
+    return at(request, "draft") is True or at(request, "work_in_progress") is True
 
 
 def _side(request: object, side: str, sha: str | None) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Any
 SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REF = re.compile(r"refs/[^\x00-\x20\x7f~^:?*\\\[]{1,480}")
 _SKIP = re.compile(r"\[(?:skip ci|ci skip|no ci|skip actions|actions skip)\]", re.IGNORECASE)
-_SKIP_TRAILER = re.compile(r"^skip-checks:\s*true\s*\Z", re.IGNORECASE | re.MULTILINE)
+_SKIP_TRAILER = re.compile(r"\n[ \t]*\n(?:.+\n)*skip-checks:[ \t]*true\Z", re.IGNORECASE)
+"""The last line of the last paragraph, which is not the only one: git's form of a trailer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ def wants_skip(message: str | None) -> bool:
     """Whether the text of a commit says that nothing shall run for it."""
     if message is None:
         return False
-    return bool(_SKIP.search(message) or _SKIP_TRAILER.search(message.strip()))
+    plain = message.replace("\r\n", "\n").strip()
+    return bool(_SKIP.search(plain) or _SKIP_TRAILER.search(plain))
 
 
 def commit(value: str | None) -> str | None:

@@ -24,6 +24,7 @@ _ID_HEADERS: Mapping[Forge, tuple[str, ...]] = {
     Forge.GITLAB: ("idempotency-key", "x-gitlab-event-uuid"),
     Forge.GENERIC: ("x-ansflow-delivery",),
 }
+_UNNAMED = "unknown"
 KEPT_HEADERS = ("content-type", "user-agent")
 """What is kept of the headers, besides those of the forge; never the signature or token."""
 
@@ -84,16 +85,23 @@ class Call:
         """The forge's name of the event."""
         if self.forge is Forge.GITLAB:
             kind = payload.get("object_kind")
-            return kind[:100] if isinstance(kind, str) else "unknown"
-        return self._first(_EVENT_HEADERS[self.forge])[:100] or "unknown"
+            return kind[:100] if kind and isinstance(kind, str) else _UNNAMED
+        return self._first(_EVENT_HEADERS[self.forge])[:100] or _UNNAMED
 
     def happening(self, payload: Mapping[str, Any]) -> Happening | Ignored:
         """What happened."""
         event = self.event(payload)
         if event == "ping":
             return Ignored("ping: the webhook works")
+        if event == _UNNAMED:
+            return Ignored(f"the call names no event ({self._names_event()})")
         read = gitlab.happening if self.forge is Forge.GITLAB else github.happening
         return read(event, payload)
+
+    def _names_event(self) -> str:
+        if self.forge is Forge.GITLAB:
+            return "`object_kind` in the body"
+        return f"the header {_EVENT_HEADERS[self.forge][0]}"
 
     def _first(self, names: tuple[str, ...]) -> str:
         return next((self.headers[name] for name in names if self.headers.get(name)), "")

@@ -144,13 +144,19 @@ def _refuse_private(url: str) -> None:
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme != "https":
-        raise AddressNotAllowed(f"{parts.scheme}:// is not allowed here: use https://")
+        raise AddressNotAllowed(
+            f"{parts.scheme}:// is not allowed here: use https://, or have an administrator set"
+            " ANSFLOW_SECURITY__ALLOW_PRIVATE_ADDRESSES=true"
+        )
     try:
         private = not is_public(ipaddress.ip_address(host))
     except ValueError:
         private = host == "localhost" or host.endswith(".localhost")
     if private:
-        raise AddressNotAllowed(f"{host} is not a public address")
+        raise AddressNotAllowed(
+            f"{host} is not a public address: an administrator can set"
+            " ANSFLOW_SECURITY__ALLOW_PRIVATE_ADDRESSES=true"
+        )
 
 
 async def _record(

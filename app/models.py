@@ -17,6 +17,7 @@ from app.executions.models import (
     IdempotencyKey,
     Job,
     JobAttempt,
+    Report,
     RunFollower,
     Step,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "PipelineVersion",
     "Project",
     "ProjectTeam",
+    "Report",
     "Repository",
     "RepositoryPipeline",
     "RetentionRule",

@@ -2,12 +2,13 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from pydantic import Field
 
 from app.core.schemas import Output
+from app.executions.models import Report
 
 
 class Quantiles(Output):
@@ -61,7 +62,33 @@ class Figures(Output):
 class DayFigures(Figures):
     """The executions of one day."""
 
-    day: date = Field(description="In UTC")
+    day: date = Field(description="The day that they were started on")
+
+
+class ReportRead(DayFigures):
+    """A stored report about the executions of one day."""
+
+    id: uuid.UUID = Field(description="The same whenever this day is computed again")
+    pipeline_id: uuid.UUID | None = Field(description="The pipeline; null: the whole project")
+    computed_at: datetime = Field(description="When; days of which something may yet end change")
+
+    @classmethod
+    def of(cls, row: Report) -> "ReportRead":
+        """The report of this row."""
+        judged = row.succeeded + row.failed
+        return cls(
+            id=row.id,
+            pipeline_id=row.pipeline_id,
+            day=row.day,
+            executions=row.executions,
+            succeeded=row.succeeded,
+            failed=row.failed,
+            cancelled=row.cancelled,
+            success_rate=round(row.succeeded / judged, 4) if judged else None,
+            duration_s=Quantiles(p50=row.duration_p50_s, p95=row.duration_p95_s),
+            wait_s=Quantiles(p50=row.wait_p50_s, p95=row.wait_p95_s),
+            computed_at=row.computed_at,
+        )
 
 
 class PipelineFigures(Figures):
@@ -114,8 +141,9 @@ class FlakyStep(FlakyJob):
 class Analytics(Output):
     """How the executions of a period went."""
 
-    since: date = Field(description="First day, in UTC")
-    until: date = Field(description="Last day, in UTC: today")
+    timezone: str = Field(description="Whose days these are")
+    since: date = Field(description="First day")
+    until: date = Field(description="Last day: today")
     total: Figures = Field(description="All together")
     by_day: list[DayFigures] = Field(description="Days with executions, oldest first")
     by_pipeline: list[PipelineFigures] = Field(

@@ -1,10 +1,10 @@
 """Executions, jobs, steps, events: the state that only the engine moves."""
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, Double, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.orm import TABLE_OPTIONS, Base, Enumerated, Json, MediumText
@@ -281,3 +281,34 @@ class GroupMember(Base):
     job_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     attempt: Mapped[int] = mapped_column(default=1)
     holds: Mapped[bool] = mapped_column(default=False)
+
+
+class Report(Base):
+    """How the executions of one day, in UTC, went in a project, or in one of its pipelines.
+
+    `id` follows from the day and what it is about (`app.executions.repository.reports`), and is in
+    the order of days. Quantiles are in seconds; none: there was nothing to measure.
+    """
+
+    __tablename__ = "reports"
+    __table_args__ = (
+        Index(None, "project_id", "pipeline_id", "id"),
+        Index(None, "pipeline_id", "id"),
+        TABLE_OPTIONS,
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    project_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    pipeline_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("pipelines.id", ondelete="CASCADE")
+    )
+    day: Mapped[date]
+    executions: Mapped[int]
+    succeeded: Mapped[int]
+    failed: Mapped[int]
+    cancelled: Mapped[int]
+    duration_p50_s: Mapped[float | None] = mapped_column(Double())
+    duration_p95_s: Mapped[float | None] = mapped_column(Double())
+    wait_p50_s: Mapped[float | None] = mapped_column(Double())
+    wait_p95_s: Mapped[float | None] = mapped_column(Double())
+    computed_at: Mapped[datetime]

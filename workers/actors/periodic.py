@@ -11,6 +11,7 @@ from app.administration.retention.service import delete_old_executions
 from app.artifacts.service.clean_up import clean_up as clean_up_artifacts
 from app.artifacts.store import ContentStore
 from app.configuration.service import global_settings
+from app.executions.service.reports import compute_reports
 from app.jobs.catalog import RunPeriodic
 from app.notifications.service.planning import plan_long_running
 from workers.actors.actor import Context
@@ -35,6 +36,10 @@ async def _long_running(context: Context) -> Mapping[str, Any]:
     wanted = await plan_long_running(context.database)
     told = await tell_long_running(context.database, limit_s=chosen.long_running_minutes * 60.0)
     return {**told, "notifications": wanted}
+
+
+async def _reports(context: Context) -> Mapping[str, Any]:
+    return await compute_reports(context.database)
 
 
 async def _backup(context: Context) -> Mapping[str, Any]:
@@ -64,6 +69,7 @@ async def _rows(context: Context) -> Mapping[str, Any]:
 WORK: Mapping[str, Callable[[Context], Awaitable[Mapping[str, Any]]]] = {
     "tools.check": _tools,
     "executions.long_running": _long_running,
+    "reports": _reports,
     "backup": _backup,
     "retention": _retention,
     "artifacts.clean": _artifacts,

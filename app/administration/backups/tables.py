@@ -62,6 +62,7 @@ EXCLUDED: Mapping[str, str] = MappingProxyType(
         "periodic_runs": "when periodic work ran",
         "periodic_work": "when it runs next; what it is stands in the code",
         "schedule_fires": "when schedules fired",
+        "reports": "computed again from executions",
         "run_followers": "part of an execution",
         "sessions": "log-ins of browsers; people log in again",
         "steps": "part of an execution",

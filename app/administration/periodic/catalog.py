@@ -23,6 +23,7 @@ WORK: Mapping[str, Periodic] = {
     for each in (
         Periodic("tools.check", 300, "medium", "Have each worker see which tools it has"),
         Periodic("executions.long_running", 1800, "medium", "Tell about long-running executions"),
+        Periodic("reports", 3600, "medium", "Store how the executions of the last days went"),
         Periodic("backup", 12 * 3600, "low", "Keep a backup of all definitions"),
         Periodic("retention", DAY_S, "low", "Delete old executions as the rules say"),
         Periodic("artifacts.clean", DAY_S, "low", "Remove expired artifacts and unused caches"),

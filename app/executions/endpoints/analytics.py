@@ -3,13 +3,19 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from pydantic import AfterValidator
 from starlette.responses import Response
 
 from app.auth.errors import InsufficientScope
+from app.core.dependencies import ReadSession
 from app.core.errors import Unauthenticated, Unavailable
+from app.core.pagination import Paging
+from app.core.schemas import Page
+from app.engine.document.timezones import refusal
 from app.executions.dependencies import AnalysedPipeline, AnalysedProject
-from app.executions.figures import Analytics
-from app.executions.service.analytics import analytics
+from app.executions.figures import Analytics, ReportRead
+from app.executions.service.analytics import Wanted, analytics
+from app.executions.service.reports import pipeline_reports, project_reports
 from app.pipelines.errors import PipelineNotFound
 from app.projects.errors import ProjectNotFound
 
@@ -21,6 +27,19 @@ router = APIRouter(
         503: Unavailable.doc(),
     },
 )
+
+
+def _timezone(name: str) -> str:
+    if (problem := refusal(name)) is not None:
+        raise ValueError(problem)
+    return name
+
+
+Timezone = Annotated[
+    str,
+    Query(max_length=64, description="Whose days", examples=["Europe/Berlin"]),
+    AfterValidator(_timezone),
+]
 Days = Annotated[int, Query(ge=1, le=366, description="How many days back, today included")]
 
 
@@ -29,9 +48,12 @@ Days = Annotated[int, Query(ge=1, le=366, description="How many days back, today
     response_model=Analytics,
     responses={404: ProjectNotFound.doc()},
 )
-async def read_project(request: Request, access: AnalysedProject, days: Days = 30) -> Response:
+async def read_project(
+    request: Request, access: AnalysedProject, days: Days = 30, timezone: Timezone = "UTC"
+) -> Response:
     """Success, times, slow and flaky jobs and steps of a project."""
-    return await analytics.answer(request, access.principal, access.project.id, None, days)
+    wanted = Wanted(access.project.id, None, days, timezone)
+    return await analytics.answer(request, access.principal, wanted)
 
 
 @router.get(
@@ -39,7 +61,26 @@ async def read_project(request: Request, access: AnalysedProject, days: Days = 3
     response_model=Analytics,
     responses={404: PipelineNotFound.doc()},
 )
-async def read_pipeline(request: Request, access: AnalysedPipeline, days: Days = 30) -> Response:
+async def read_pipeline(
+    request: Request, access: AnalysedPipeline, days: Days = 30, timezone: Timezone = "UTC"
+) -> Response:
     """Success, times, slow and flaky jobs and steps of a pipeline."""
     pipeline = access.pipeline
-    return await analytics.answer(request, access.principal, pipeline.project_id, pipeline.id, days)
+    wanted = Wanted(pipeline.project_id, pipeline.id, days, timezone)
+    return await analytics.answer(request, access.principal, wanted)
+
+
+@router.get("/projects/{project}/reports", responses={404: ProjectNotFound.doc()})
+async def list_project_reports(
+    access: AnalysedProject, session: ReadSession, paging: Paging
+) -> Page[ReportRead]:
+    """Stored reports: each day, in UTC, of a project, newest first; computed every hour."""
+    return await project_reports(session, project_id=access.project.id, paging=paging)
+
+
+@router.get("/pipelines/{pipeline_id}/reports", responses={404: PipelineNotFound.doc()})
+async def list_pipeline_reports(
+    access: AnalysedPipeline, session: ReadSession, paging: Paging
+) -> Page[ReportRead]:
+    """Stored reports: each day, in UTC, of a pipeline, newest first; computed every hour."""
+    return await pipeline_reports(session, pipeline_id=access.pipeline.id, paging=paging)

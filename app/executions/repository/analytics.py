@@ -43,32 +43,43 @@ Columns = Mapping[str, Column]
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Executions of one project (or one of its pipelines) that began on a day from `since` on."""
+    """Executions of one project (None: of all), or one of its pipelines, that began from `since`
+    on. `days` are the days of a time zone that is not UTC, each with the moment when it ends."""
 
-    project_id: uuid.UUID
+    project_id: uuid.UUID | None
     pipeline_id: uuid.UUID | None
     since: datetime
+    days: Sequence[tuple[date, datetime]] = ()
 
     def holds(self) -> list[ColumnElement[bool]]:
         """The conditions on executions."""
         conditions = [
-            Execution.project_id == self.project_id,
             # Ids follow time: without this every execution of the project would be looked at.
             Execution.id >= first_id_at(self.since - _CLOCKS_DIFFER),
             Execution.created_at >= self.since,
         ]
+        if self.project_id is not None:
+            conditions.append(Execution.project_id == self.project_id)
         if self.pipeline_id is not None:
             conditions.append(Execution.pipeline_id == self.pipeline_id)
         return conditions
+
+    def day(self) -> ColumnElement[Any]:
+        """The day on which an execution was started."""
+        if not self.days:
+            return func.date(Execution.created_at)
+        # Neither SQLite nor every MySQL knows time zones: the ends of days are computed here.
+        ends = ((Execution.created_at < end, literal(f"{day}")) for day, end in self.days)
+        return case(*ends, else_=literal(f"{self.days[-1][0]}"))
 
 
 class AnalyticsRepository(Repository):
     """What happened in a period."""
 
-    async def today(self) -> date:
-        """The day, in UTC, by the database's clock."""
+    async def now(self) -> datetime:
+        """The database's time."""
         now: datetime = (await self.session.execute(select(db_now()))).scalar_one()
-        return now.date()
+        return now
 
     async def total(self, period: Period) -> Row:
         """All executions together."""
@@ -76,9 +87,23 @@ class AnalyticsRepository(Repository):
         return rows[0] if rows else {}
 
     async def by_day(self, period: Period) -> Sequence[Row]:
-        """Executions by the day, in UTC, that they were started on."""
-        statement = _figures(period, {"day": func.date(Execution.created_at)})
+        """Executions by the day that they were started on."""
+        statement = _figures(period, {"day": period.day()})
         return await self._rows(statement.order_by("day"))
+
+    async def by_project_and_day(self, period: Period) -> Sequence[Row]:
+        """Executions by project and day, in no order."""
+        keys: Columns = {"project_id": Execution.project_id, "day": period.day()}
+        return await self._rows(_figures(period, keys))
+
+    async def by_pipeline_and_day(self, period: Period) -> Sequence[Row]:
+        """Executions by pipeline and day, in no order."""
+        keys: Columns = {
+            "project_id": Execution.project_id,
+            "pipeline_id": Execution.pipeline_id,
+            "day": period.day(),
+        }
+        return await self._rows(_figures(period, keys))
 
     async def by_pipeline(self, period: Period) -> Sequence[Row]:
         """Executions by pipeline, those with the most first."""

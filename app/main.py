@@ -28,6 +28,8 @@ from app.jobs.depths import Depths, RabbitDepths
 from app.jobs.publisher import Publisher, RabbitPublisher
 from app.jobs.relay import Relay
 from app.jobs.tags import BUMP
+from app.logs import archive
+from app.logs.archive import LogStore
 from app.realtime.entry import Realtime, RealtimeSockets
 from app.realtime.invalidation import open_cache
 from app.realtime.opening import open_realtime
@@ -149,6 +151,7 @@ async def _open(
         insert_returning=settings.database.insert_returning,
     )
     stack.push_async_callback(database.close)
+    archive.attach(database, LogStore(settings.log_archive_url))
     redis = Namespaces(_redis_options(settings), server=embedded.redis_server if embedded else None)
     stack.push_async_callback(redis.close)
     events = _open_events(settings, embedded, redis, stack)

@@ -23,7 +23,7 @@ from app.executions.models import (
 )
 from app.inbox.models import Inbox, InboxItem
 from app.jobs.models import OutboxRow
-from app.logs.models import LogChunk
+from app.logs.models import ArchivedChunk, LogArchive, LogChunk
 from app.notifications.models import (
     NotificationChannel,
     NotificationDelivery,
@@ -47,6 +47,7 @@ __all__ = [
     "ApiToken",
     "ApprovalRequest",
     "ApprovalVote",
+    "ArchivedChunk",
     "Artifact",
     "AuditEntry",
     "Base",
@@ -69,6 +70,7 @@ __all__ = [
     "Job",
     "JobAttempt",
     "Launcher",
+    "LogArchive",
     "LogChunk",
     "LoginSession",
     "Member",

@@ -249,6 +249,13 @@ class Settings(BaseSettings):
         return f"file://{(self.data.folder / 'artifacts').resolve()}"
 
     @cached_property
+    def log_archive_url(self) -> str:
+        """Where logs are that are no longer in the database, as fsspec takes it."""
+        if self.artifacts.url is not None:
+            return f"{self.artifacts.url.get_secret_value().rstrip('/')}/logs"
+        return f"file://{(self.data.folder / 'logs').resolve()}"
+
+    @cached_property
     def backups_url(self) -> str:
         """Where periodic backups of all definitions are, as fsspec takes it."""
         if self.artifacts.url is not None:

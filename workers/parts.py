@@ -26,6 +26,8 @@ from app.events import EventBus, bind, topics
 from app.executions.repository.label_queues import label_queues
 from app.jobs.publisher import Publisher
 from app.jobs.relay import Relay
+from app.logs import archive
+from app.logs.archive import LogStore
 from app.settings import Settings
 from workers.running import Execute, RunningJobs
 from workers.runtime import end_tasks, keep
@@ -179,6 +181,7 @@ async def open_parts(
     async with AsyncExitStack() as stack:
         database = open_database(settings)
         stack.push_async_callback(database.close)
+        archive.attach(database, LogStore(settings.log_archive_url))
         if before is not None:
             await before(database)
         bus = await open_bus(stack)

@@ -60,6 +60,10 @@ class GlobalSettings(BaseModel):
     token_longest_days: DaysOrNone = Field(
         default=0, description="How long API tokens of users may live; 0: for ever"
     )
+    log_archive_days: DaysOrNone = Field(
+        default=30,
+        description="After so many days logs move from the database to the archive; 0: never",
+    )
     approval_hours: Hours = Field(
         default=30 * 24,
         description="After so many hours without a decision a request for approval expires, unless "

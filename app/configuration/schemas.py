@@ -33,6 +33,7 @@ class SettingsUpdate(Input):
     long_running_minutes: Minutes | None = Field(default=None, description="Minutes")
     token_longest_days: DaysOrNone | None = Field(default=None, description="Days; 0: for ever")
     approval_hours: Hours | None = Field(default=None, description="Hours")
+    log_archive_days: DaysOrNone | None = Field(default=None, description="Days; 0: never")
 
 
 class SettingRead(Output):

@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union_all
 
 from app.core.db import ReadSession
+from app.engine.states import TERMINAL_STEP
 from app.executions.models import Execution, ExecutionEvent, Job, Step
-from app.logs.models import LogChunk
+from app.logs.models import ArchivedChunk, LogChunk
+from app.logs.repository.archived import ArchivedRepository
 from app.realtime.log_slices import StoredChunk
 
 _EXECUTION = [
@@ -151,16 +153,38 @@ class RealtimeRepository:
             .order_by(LogChunk.first_line)
             .limit(limit)
         )
+        rows: list[tuple[Any, ...]] = [tuple(row) for row in found]
+        if not rows and step["status"] in TERMINAL_STEP:
+            rows = await self._archived(step["id"], after_line, limit)
         return [
-            StoredChunk(job_id, step["id"], step["index"], step["attempt"], *row) for row in found
+            StoredChunk(job_id, step["id"], step["index"], step["attempt"], *row) for row in rows
+        ]
+
+    async def _archived(self, step_id: UUID, after_line: int, limit: int) -> list[tuple[Any, ...]]:
+        statement = (
+            select(ArchivedChunk)
+            .where(
+                ArchivedChunk.step_id == step_id,
+                ArchivedChunk.first_line + ArchivedChunk.line_count > after_line + 1,
+            )
+            .order_by(ArchivedChunk.first_line)
+            .limit(limit)
+        )
+        return [
+            (row.first_line, row.line_count, row.raw_bytes, *blobs)
+            for row, blobs in await ArchivedRepository(self._session).load(statement)
         ]
 
     async def last_lines(self, job_id: UUID) -> dict[UUID, int]:
         """The last stored line of each step of a job that has any."""
-        found = await self._session.execute(
-            select(LogChunk.step_id, func.max(LogChunk.first_line + LogChunk.line_count - 1))
-            .join(Step, Step.id == LogChunk.step_id)
-            .where(Step.job_id == job_id)
-            .group_by(LogChunk.step_id)
+        both = union_all(
+            *(
+                select(of.step_id, func.max(of.first_line + of.line_count - 1))
+                .join(Step, Step.id == of.step_id)
+                .where(Step.job_id == job_id)
+                .group_by(of.step_id)
+                for of in (LogChunk, ArchivedChunk)
+            )
         )
+        found = await self._session.execute(both)
         return {row[0]: int(row[1]) for row in found}

@@ -6,7 +6,7 @@ from alembic import op
 from app.core.orm import Id, UtcDateTime
 
 revision = "0155"
-down_revision = "0136"
+down_revision = "0145"
 
 
 def upgrade() -> None:

@@ -81,7 +81,7 @@ class TestReports:
         await compute_reports(history.database)
         seen, after = [], None
         while True:
-            params = {"limit": 2} | ({"after": after} if after else {})
+            params: dict[str, Any] = {"limit": 2} | ({"after": after} if after else {})
             page = await reports(owner, **params)
             seen += [each["day"] for each in page["items"]]
             if (after := page["next"]) is None:

@@ -287,3 +287,11 @@ class TestStream:
             if line.startswith("data: ")
         ]
         assert "".join(text for text in texts if text) == "b\nc\n"
+
+
+class TestFromLine:
+    async def test_a_stream_begins_at_a_line_of_a_later_chunk(self, scene: Scene) -> None:
+        address = f"/api/v1/steps/{scene.first.id}/logs"
+        answer = await scene.reporter.get(address, params={"from_line": "5", "follow": "true"})
+        assert "five" in answer.text
+        assert "three" not in answer.text

@@ -13,6 +13,8 @@ from app.artifacts.store import ContentStore
 from app.configuration.service import global_settings
 from app.executions.service.reports import compute_reports
 from app.jobs.catalog import RunPeriodic
+from app.logs.archive import LogStore
+from app.logs.service.archive import archive_old
 from app.notifications.service.planning import plan_long_running
 from workers.actors.actor import Context
 from workers.actors.rows import clean_up_rows
@@ -50,6 +52,12 @@ async def _retention(context: Context) -> Mapping[str, Any]:
     return await delete_old_executions(context.database)
 
 
+async def _logs(context: Context) -> Mapping[str, Any]:
+    chosen = await global_settings(context.database, context.settings)
+    store = LogStore(context.settings.log_archive_url)
+    return asdict(await archive_old(context.database, store, days=chosen.log_archive_days))
+
+
 async def _artifacts(context: Context) -> Mapping[str, Any]:
     chosen = await global_settings(context.database, context.settings)
     removed = await clean_up_artifacts(
@@ -72,6 +80,7 @@ WORK: Mapping[str, Callable[[Context], Awaitable[Mapping[str, Any]]]] = {
     "reports": _reports,
     "backup": _backup,
     "retention": _retention,
+    "logs.archive": _logs,
     "artifacts.clean": _artifacts,
     "rows.clean": _rows,
 }

@@ -39,6 +39,7 @@ EXCLUDED: Mapping[str, str] = MappingProxyType(
     {
         "approval_requests": "part of an execution",
         "approval_votes": "part of an execution",
+        "archived_chunks": "part of an execution",
         "artifacts": "made by an execution; its content is in the store",
         "audit_entries": "a history that no restore may rewrite",
         "cache_entries": "made again by the next execution",
@@ -55,6 +56,7 @@ EXCLUDED: Mapping[str, str] = MappingProxyType(
         "idempotency_keys": "valid for a day",
         "job_attempts": "part of an execution",
         "jobs": "part of an execution",
+        "log_archives": "what is in the archive of logs now",
         "log_chunks": "part of an execution",
         "notification_deliveries": "what was sent, or is to be sent now",
         "outbox": "messages on their way now",

@@ -26,6 +26,7 @@ WORK: Mapping[str, Periodic] = {
         Periodic("reports", 3600, "medium", "Store how the executions of the last days went"),
         Periodic("backup", 12 * 3600, "low", "Keep a backup of all definitions"),
         Periodic("retention", DAY_S, "low", "Delete old executions as the rules say"),
+        Periodic("logs.archive", DAY_S, "low", "Move old logs from the database to the archive"),
         Periodic("artifacts.clean", DAY_S, "low", "Remove expired artifacts and unused caches"),
         Periodic("rows.clean", DAY_S, "low", "Remove sessions, tokens, keys that have ended"),
     )

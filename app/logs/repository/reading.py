@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select, union_all
 
 from app.auth.principals import Principal
 from app.core.repository import Repository
 from app.engine.states import ExecutionStatus, JobStatus
 from app.executions.models import Execution, Job, Step
-from app.logs.models import LogChunk
+from app.logs.models import ArchivedChunk, LogChunk
 from app.logs.parts import Part
+from app.logs.repository.archived import ArchivedRepository
 from app.projects.repository import permitted
 from app.projects.rights import Action
 
@@ -40,6 +41,7 @@ _PART = (
     Step.sha256,
     Step.complete,
 )
+Chunks = type[LogChunk] | type[ArchivedChunk]
 _ORDER = (Job.position, Step.attempt, Step.index, Step.try_number)
 
 
@@ -123,12 +125,19 @@ class LogRepository(Repository):
         self, steps: Sequence[uuid.UUID], *, first_line: int, limit: int
     ) -> list[ChunkSize]:
         """The chunks of these steps in order, the first step from `first_line` on."""
+        both = union_all(
+            *(
+                select(of.step_id, of.first_line, of.line_count, of.raw_bytes).where(
+                    _from(of, steps, first_line)
+                )
+                for of in (LogChunk, ArchivedChunk)
+            )
+        ).subquery()
         statement = (
-            select(LogChunk.step_id, LogChunk.first_line, LogChunk.line_count, LogChunk.raw_bytes)
-            .join(Step, Step.id == LogChunk.step_id)
+            select(both)
+            .join(Step, Step.id == both.c.step_id)
             .join(Job, Job.id == Step.job_id)
-            .where(_from(steps, first_line))
-            .order_by(*_ORDER, LogChunk.first_line)
+            .order_by(*_ORDER, both.c.first_line)
             .limit(limit)
         )
         return [ChunkSize(*row) for row in await self.session.execute(statement)]
@@ -140,30 +149,47 @@ class LogRepository(Repository):
 
         By lines and not by numbers: chunks may have been merged since they were counted.
         """
-        statement = (
-            _chunks()
-            .where(
-                _from(steps, first_line),
-                or_(LogChunk.step_id != steps[-1], LogChunk.first_line <= last_line),
+        conditions = _between(LogChunk, steps, first_line, last_line)
+        statement = _chunks().where(conditions).order_by(LogChunk.step_id, LogChunk.first_line)
+        found = await self._stored(statement)
+        archived = set(steps) - {chunk.step_id for chunk in found}
+        if archived:
+            conditions = _between(ArchivedChunk, steps, first_line, last_line)
+            found += await self._archived(
+                select(ArchivedChunk)
+                .where(ArchivedChunk.step_id.in_(sorted(archived)), conditions)
+                .order_by(ArchivedChunk.step_id, ArchivedChunk.first_line)
             )
-            .order_by(LogChunk.step_id, LogChunk.first_line)
-        )
-        return await self._stored(statement)
+        return found
 
     async def chunks_after(
-        self, step_id: uuid.UUID, *, number: int, first_line: int, limit: int
+        self, step_id: uuid.UUID, *, number: int, first_line: int, limit: int, ended: bool = False
     ) -> list[StoredChunk]:
-        """The chunks from `first_line` on, when `number` was the chunk before it.
+        """The chunks from `first_line` on, when `number` was the chunk before it (0: not known).
 
         Going on by number costs the same for the last chunk as for the first. When the line is
-        not there, chunks were merged meanwhile: then the line is looked up.
+        not there, chunks were merged meanwhile: then the line is looked up. Those of a step that
+        has `ended` may be in the archive.
         """
-        by_number = _chunks().where(LogChunk.step_id == step_id, LogChunk.number > number)
-        found = await self._stored(by_number.order_by(LogChunk.number).limit(limit))
-        if number and (not found or found[0].first_line != first_line):
-            by_line = _chunks().where(_reaches(step_id, first_line))
+        found: list[StoredChunk] = []
+        if number:
+            by_number = _chunks().where(LogChunk.step_id == step_id, LogChunk.number > number)
+            found = await self._stored(by_number.order_by(LogChunk.number).limit(limit))
+        if not found or found[0].first_line != first_line:
+            by_line = _chunks().where(_reaches(LogChunk, step_id, first_line))
             found = await self._stored(by_line.order_by(LogChunk.number).limit(limit))
+        if ended and not found:
+            archived = select(ArchivedChunk).where(_reaches(ArchivedChunk, step_id, first_line))
+            found = await self._archived(archived.order_by(ArchivedChunk.number).limit(limit))
         return found
+
+    async def _archived(self, statement: Select[ArchivedChunk]) -> list[StoredChunk]:
+        return [
+            StoredChunk(
+                row.step_id, row.number, row.first_line, row.line_count, *blobs, row.created_at
+            )
+            for row, blobs in await ArchivedRepository(self.session).load(statement)
+        ]
 
     async def _stored(self, statement: Select[*tuple[Any, ...]]) -> list[StoredChunk]:
         return [StoredChunk(*row) for row in await self.session.execute(statement)]
@@ -210,9 +236,17 @@ def _chunks() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _reaches(step_id: uuid.UUID, line: int) -> ColumnElement[bool]:
-    return and_(LogChunk.step_id == step_id, LogChunk.first_line + LogChunk.line_count > line)
+def _reaches(of: Chunks, step_id: uuid.UUID, line: int) -> ColumnElement[bool]:
+    return and_(of.step_id == step_id, of.first_line + of.line_count > line)
 
 
-def _from(steps: Sequence[uuid.UUID], first_line: int) -> ColumnElement[bool]:
-    return or_(_reaches(steps[0], first_line), LogChunk.step_id.in_(steps[1:]))
+def _from(of: Chunks, steps: Sequence[uuid.UUID], first_line: int) -> ColumnElement[bool]:
+    return or_(_reaches(of, steps[0], first_line), of.step_id.in_(steps[1:]))
+
+
+def _between(
+    of: Chunks, steps: Sequence[uuid.UUID], first_line: int, last_line: int
+) -> ColumnElement[bool]:
+    return and_(
+        _from(of, steps, first_line), or_(of.step_id != steps[-1], of.first_line <= last_line)
+    )

@@ -96,6 +96,7 @@ class Cursor:
                 number=self.number[part.step_id],
                 first_line=self.next_line[part.step_id],
                 limit=_CHUNKS_AT_ONCE,
+                ended=part.has_ended,
             )
 
     def _stored(self, part: Part, chunk: StoredChunk) -> Iterator[bytes]:

@@ -53,5 +53,9 @@ async def _text_of_part(database: Database, part: Part) -> AsyncIterator[bytes]:
 async def _read(database: Database, part: Part, number: int, line: int) -> list[StoredChunk]:
     async with database.read() as session:
         return await LogRepository(session).chunks_after(
-            part.step_id, number=number, first_line=line, limit=_CHUNKS_AT_ONCE
+            part.step_id,
+            number=number,
+            first_line=line,
+            limit=_CHUNKS_AT_ONCE,
+            ended=part.has_ended,
         )

@@ -49,6 +49,7 @@ EXCLUDED: Mapping[str, str] = MappingProxyType(
         "deliveries": "what forges told, not what is defined",
         "delivery_results": "part of a delivery",
         "hook_removals": "work that is done within minutes",
+        "execution_attempts": "part of an execution",
         "execution_events": "a history of executions",
         "executions": "what ran, not what is defined",
         "inbox_items": "told somebody of something that happened",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Invoke
+from tests.pipelines.bad_files import BAD_FILES, BadFile
 
 GOOD = "steps:\n  - run: echo hello\n"
 BAD = "jobs:\n  a:\n    runs-on: gpu\n    needs: b\n    steps:\n      - run: echo\n"
@@ -95,6 +96,26 @@ def test_what_is_no_pipeline_is_a_finding(
     result = invoke("lint", "odd.yml")
     assert result.exit_code == 2
     assert words in result.stdout
+
+
+@pytest.mark.parametrize("command", ["lint", "run"])
+@pytest.mark.parametrize("bad", BAD_FILES.values(), ids=BAD_FILES)
+def test_a_bad_file_is_2_with_the_place(
+    tmp_path: Path, invoke: Invoke, bad: BadFile, command: str
+) -> None:
+    (tmp_path / "bad.yml").write_text(bad.source)
+    result = invoke(command, "bad.yml")
+    assert result.exit_code == 2
+    assert f"bad.yml:{bad.line}:{bad.column}: error: " in result.output
+    assert bad.words in result.output
+
+
+def test_a_file_of_ten_megabytes_is_a_finding(tmp_path: Path, invoke: Invoke) -> None:
+    (tmp_path / "large.yml").write_text(GOOD + "#" * 10_000_000)
+    result = invoke("lint", "large.yml")
+    assert result.exit_code == 2
+    assert result.stdout.startswith("large.yml:1:1: error: ")
+    assert "10000027 bytes; at most 1048576" in result.stdout
 
 
 def test_a_file_that_is_too_large_is_refused(tmp_path: Path, invoke: Invoke) -> None:

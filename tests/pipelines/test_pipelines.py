@@ -9,6 +9,7 @@ from app.projects.models import Role
 from tests.fixtures.answers import assert_problem, body
 from tests.fixtures.application import Queries
 from tests.fixtures.factories import SOURCE, Factory, SignIn
+from tests.pipelines.bad_files import BAD_FILES, BadFile
 
 PATH = "./.ansflow/called.yml"
 OTHER = "steps:\n  - run: echo other\n"
@@ -67,6 +68,15 @@ class TestCreate:
     ) -> None:
         problem = assert_problem(await create(alice, source=source), 422, "invalid_pipeline")
         assert problem["errors"][0]["line"] >= 1
+
+    @pytest.mark.parametrize("bad", BAD_FILES.values(), ids=BAD_FILES)
+    async def test_a_bad_file_is_refused_with_the_place(
+        self, alice: httpx.AsyncClient, bad: BadFile
+    ) -> None:
+        answer = await create(alice, source=bad.source)
+        first = assert_problem(answer, 422, "invalid_pipeline")["errors"][0]
+        assert (first["line"], first["column"], first["code"]) == (bad.line, bad.column, bad.code)
+        assert bad.words in first["message"]
 
     async def test_a_huge_file_is_refused(self, alice: httpx.AsyncClient) -> None:
         huge = "#" * (1024 * 1024 + 1)

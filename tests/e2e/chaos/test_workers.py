@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncIterator
 from functools import partial
 
+import psutil
 import pytest
 
 from app.core.errors import Unavailable
@@ -155,6 +156,30 @@ async def _wakes_up(stage: Stage, frozen: Process, of_frozen: Long, second: Proc
     assert job["worker_id"] == of_frozen.worker_id
     await of_frozen.ended_well(stage)
     assert await stage.chunks(await stage.steps(of_frozen.job_id, 1)) == chunks
+
+
+async def test_a_killed_parent_of_several_workers(stage: Stage) -> None:
+    arguments = ("worker", "--queues", "high,medium,low", "--concurrency", "1")
+    parent = stage.system.spawn("worker-parent", *arguments)
+    job = await Long.start(stage)
+    children = psutil.Process(parent.process.pid).children()
+    assert len(children) == 3
+    parent.kill()
+    # Nobody would start them again: they hand back what they have and end.
+    await until(lambda: not any(map(is_alive, children)), within_s=PATIENCE_S)
+    assert not marked(job.marker)
+    assert job.room.story == ["begin", "waits"]
+    stage.worker()
+    await job.ended_well(stage, cut_is_complete=True)
+    assert (await stage.job(job.job_id)).lost == 0
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it does anything; whoever adopted it may not have waited for it yet."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def test_steps_find_no_secret_of_their_worker(stage: Stage) -> None:

@@ -50,6 +50,25 @@ async def test_a_line_of_fifty_megabytes(bench: Bench) -> None:
     assert grown < 80_000
 
 
+@pytest.mark.parametrize(("timeout_s", "status"), [(6 * 3600, "success"), (1800, "timed_out")])
+async def test_an_hour_of_silence_is_ended_only_by_a_time_out(
+    bench: Bench, work_root: Path, monkeypatch: pytest.MonkeyPatch, timeout_s: float, status: str
+) -> None:
+    going = work_root / "go"
+    script = f"echo begin; until [ -e {going} ]; do sleep 0.05; done; echo end"
+    job = bench.start(steps(script), timeout_s=timeout_s)
+    await bench.store.until("begin")
+    loop = asyncio.get_running_loop()
+    before = loop.time
+    # For every timer of the runner an hour has passed.
+    monkeypatch.setattr(loop, "time", lambda: before() + 3600)
+    if status == "success":
+        going.touch()
+    result = await job
+    assert result.status.value == status
+    assert bench.store.text(0) == ("begin\nend\n" if status == "success" else "begin\n")
+
+
 async def test_characters_of_a_long_line_are_not_cut() -> None:
     kept = Kept()
     log = StepLog(0, 1, Masker(), kept.put)

@@ -21,6 +21,7 @@ from workers.executors.base import Executor
 from workers.executors.host import HostExecutor
 from workers.giving import give
 from workers.guard import Guard
+from workers.runner.credentials import JobCredentials
 from workers.runner.database import ClaimHolder, assignment_of
 from workers.runner.defects import internal_error
 from workers.runner.job import run_job
@@ -72,7 +73,10 @@ def job_execution(
                 claimed, secrets=secrets, keep_workspace=settings.worker.keep_workspaces
             )
             assignment = await give(database, keys, claimed, signal, assignment)
-            assignment = replace(assignment, storage=await storage_of(claimed))
+            credentials = JobCredentials(database, keys, claimed.project_id, claimed.trusted)
+            assignment = replace(
+                assignment, storage=await storage_of(claimed), credentials=credentials
+            )
             await run_job(
                 assignment,
                 reporter=holder,

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from app.ansible.models import FileFormat, FileKind
 from app.ansible.service import stored_file
+from app.credentials.models import CredentialKind
 from workers.actions.ansible_results import MAX_BYTES, Results, read_results
 from workers.actions.base import ActionCall, ActionFailed
+from workers.actions.credentials import private_key, stored_credential
 from workers.executors.base import CannotStart
 from workers.runner.storage import insist
 
@@ -88,7 +90,7 @@ async def _prepare(playbook: Playbook) -> None:
         argv.append(f"-{'v' * verbosity}")
     if variables := call.inputs.get("extra-vars", "").strip():
         argv.append(f"--extra-vars=@{playbook.write('vars.yml', variables, is_secret=True)}")
-    _add_credentials(playbook)
+    await _add_credentials(playbook)
     argv += ["--", await _text(playbook, FileKind.PLAYBOOKS, call.inputs["playbook"].strip())]
     await _add_callback(playbook)
 
@@ -129,12 +131,26 @@ async def _text(playbook: Playbook, kind: FileKind, name: str) -> str:
     return str(path)
 
 
-def _add_credentials(playbook: Playbook) -> None:
+async def _add_credentials(playbook: Playbook) -> None:
     call = playbook.call
-    if key := call.inputs.get("ssh-key", "").strip():
+    key = call.inputs.get("ssh-key", "").strip()
+    password = call.inputs.get("vault-password", "").strip()
+    login = await stored_credential(
+        call, "credential", CredentialKind.SSH_KEY, instead_of=("ssh-key",)
+    )
+    if login is not None:
+        key = private_key(call, login).strip()
+        if login.username and not call.inputs.get("user", "").strip():
+            playbook.argv.append(f"--user={login.username}")
+    vault = await stored_credential(
+        call, "vault-credential", CredentialKind.VAULT_PASSWORD, instead_of=("vault-password",)
+    )
+    if vault is not None:
+        password = vault.secrets["password"]
+    if key:
         path = playbook.write("key", key + "\n", is_secret=True)
         playbook.argv.append(f"--private-key={path}")
-    if password := call.inputs.get("vault-password", "").strip():
+    if password:
         path = playbook.write("vault", f"{password}\n", is_secret=True)
         playbook.argv.append(f"--vault-password-file={path}")
     if hosts := call.inputs.get("ssh-known-hosts", "").strip():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workers.actions.base import ActionCall, ActionFailed
-from workers.actions.git import Git, prepare, repository_url
+from workers.actions.git import Git, access_of, prepare, repository_url
 from workers.executors.base import CannotStart
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -47,14 +47,15 @@ async def checkout(call: ActionCall) -> None:
     if run.assignment.workdir is not None and _is_own(call):
         await _take_working_directory(call, run.assignment.workdir, folder)
         return
-    url = repository_url(call, run.scope.github)
+    access = await access_of(call)
+    url = repository_url(access.call, run.scope.github)
     await _make(call, folder)
     if "persist-credentials" in call.given and call.flag("persist-credentials"):
         await call.log(
             "##[notice]Credentials are never left in the clone: a later git command that needs one"
             " has to be given it (persist-credentials has no effect)."
         )
-    git = prepare(call, folder, url)
+    git = prepare(access, folder, url)
     try:
         await _get(git, url)
     finally:

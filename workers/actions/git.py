@@ -4,12 +4,15 @@ import base64
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from app.credentials.models import CredentialKind
 from workers.actions.base import ActionCall, ActionFailed
+from workers.actions.credentials import private_key, stored_credential
 
+_TOKEN_USER = "x-access-token"  # noqa: S105  a user name
 _SCP_LIKE = re.compile(r"[\w.-]+@[\w.-]+:.+")
 _OWNER_AND_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -53,12 +56,45 @@ class Git:
         self.secrets.clear()
 
 
-def prepare(call: ActionCall, folder: Path, url: str) -> Git:
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A call with the credential that it names among its inputs, as if its parts had been given.
+    `user` goes with the token."""
+
+    call: ActionCall
+    user: str = _TOKEN_USER
+
+
+async def access_of(call: ActionCall) -> Access:
+    """What the call may use to reach its repository.
+
+    Raises:
+        ActionFailed: it is not given the credential, or that is of no use for git.
+        Interrupted: the step was stopped before the database answered.
+    """
+    kinds = (CredentialKind.TOKEN, CredentialKind.USERNAME_PASSWORD, CredentialKind.SSH_KEY)
+    found = await stored_credential(call, "credential", *kinds, instead_of=("token", "ssh-key"))
+    if found is None:
+        if key := call.inputs.get("ssh-key"):
+            call.attempt.run.masker.add(key)
+        return Access(call)
+    if found.kind is CredentialKind.SSH_KEY:
+        given = {"ssh-key": private_key(call, found)}
+        if found.username and "ssh-user" not in call.given:
+            given["ssh-user"] = found.username
+        return Access(replace(call, inputs={**call.inputs, **given}))
+    token = found.secrets.get("token") or found.secrets["password"]
+    changed = replace(call, inputs={**call.inputs, "token": token})
+    return Access(changed, found.username or _TOKEN_USER)
+
+
+def prepare(access: Access, folder: Path, url: str) -> Git:
     """git with what it needs to reach `url`: token or SSH key in files of the job's own.
 
     Raises:
         ActionFailed: a credential cannot be used with this address.
     """
+    call = access.call
     number = call.attempt.run.next_file()
     write = call.attempt.run.sandbox.write_file
     git = Git(call, folder)
@@ -66,7 +102,7 @@ def prepare(call: ActionCall, folder: Path, url: str) -> Git:
     config = '[safe]\n\tdirectory = *\n[protocol "file"]\n\tallow = always\n[gc]\n\tauto = 0\n'
     token = call.inputs.get("token", "")
     if token and _is_http(url):
-        config += _header(url, token)
+        config += _header(url, access.user, token)
     path = write(f"gitconfig_{number}", config.encode())
     git.secrets.append(path)
     git.env = {
@@ -80,13 +116,16 @@ def prepare(call: ActionCall, folder: Path, url: str) -> Git:
     return git
 
 
-def _header(url: str, token: str) -> str:
+def _header(url: str, user: str, token: str) -> str:
+    """The token for this server, also for submodules that name it as SSH would."""
     parts = urlsplit(url)
+    base = f"{parts.scheme}://{parts.netloc}/"
     if "\n" in token or "\r" in token:
         raise ActionFailed("Input 'token' has more than one line.")
-    basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    basic = base64.b64encode(f"{user}:{token}".encode()).decode()
     return (
-        f'[http "{parts.scheme}://{parts.netloc}/"]\n\textraheader = Authorization: Basic {basic}\n'
+        f'[http "{base}"]\n\textraheader = Authorization: Basic {basic}\n'
+        f'[url "{base}"]\n\tinsteadOf = git@{parts.hostname}:\n'
     )
 
 
@@ -112,6 +151,18 @@ def _is_http(url: str) -> bool:
     return urlsplit(url).scheme in ("http", "https")
 
 
+def _over_ssh(call: ActionCall, url: str) -> str:
+    """The SSH address of a repository that is known by its web address."""
+    parts = urlsplit(url)
+    if parts.port is not None:
+        raise ActionFailed(
+            f"The SSH address of {parts.hostname}:{parts.port} is not known: give the input"
+            " 'repository' as ssh://USER@HOST:PORT/PATH."
+        )
+    user = call.inputs.get("ssh-user") or "git"
+    return f"{user}@{parts.hostname}:{parts.path.lstrip('/')}"
+
+
 def repository_url(call: ActionCall, github: Mapping[str, object]) -> str:
     """The address to clone: what `repository` says, else the pipeline's own.
 
@@ -122,7 +173,7 @@ def repository_url(call: ActionCall, github: Mapping[str, object]) -> str:
     own = call.attempt.run.assignment.repository_url
     if not named or (own and named == github.get("repository")):
         if own:
-            return own
+            return _over_ssh(call, own) if call.inputs.get("ssh-key") and _is_http(own) else own
         if not named:
             raise ActionFailed(
                 "This execution belongs to no repository. Give checkout the input 'repository'."

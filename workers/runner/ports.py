@@ -14,6 +14,7 @@ from uuid import UUID
 
 from app.engine.definition import Definition, Job
 from app.engine.states import JobStatus, StepStatus
+from workers.runner.credentials import JobCredentials
 from workers.runner.storage import JobStorage
 
 MAX_NAME = 500
@@ -64,6 +65,7 @@ class Assignment:
     count over all attempts of the job, so that no log is written twice under the same key.
     `unusable` says why the job cannot run: it fails with that, whatever its steps are.
     `storage` keeps artifacts, caches and test reports; None where there is no place for them.
+    `credentials` are those of the project, for actions that take them by name.
     """
 
     execution_id: UUID
@@ -89,6 +91,7 @@ class Assignment:
     debug: bool = False
     unusable: str | None = None
     storage: JobStorage | None = None
+    credentials: JobCredentials | None = None
 
 
 @dataclass(frozen=True, slots=True)

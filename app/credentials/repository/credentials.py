@@ -29,3 +29,10 @@ class CredentialRepository(Repository):
         if credential is None:
             raise CredentialNotFound
         return credential
+
+    async def get_by_name(self, project_id: uuid.UUID, name: str) -> Credential | None:
+        """The credential of this name, whatever its case."""
+        statement = select(Credential).where(
+            Credential.project_id == project_id, Credential.folded == name.strip().casefold()
+        )
+        return (await self.session.execute(statement)).scalar_one_or_none()

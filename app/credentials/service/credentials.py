@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 from app.audit.recording import record_change
 from app.core.clock import new_id, utcnow
 from app.core.crypto import CannotDecrypt
-from app.core.db import AsyncSession, ReadSession
+from app.core.db import AsyncSession, Database, ReadSession
 from app.core.sealing import MasterKeys, opened, seal_into
 from app.credentials.errors import CredentialNameTaken, CredentialUnreadable
 from app.credentials.models import Credential, CredentialKind
@@ -45,6 +45,22 @@ async def resolve_credential(
     Raises: CredentialNotFound, CredentialUnreadable.
     """
     row = await CredentialRepository(session).require(project_id, credential_id)
+    return _in_clear(row, keys)
+
+
+async def named_credential(
+    database: Database, keys: MasterKeys, *, project_id: uuid.UUID, name: str
+) -> ClearCredential | None:
+    """The credential of a project that has this name, in clear; None when there is none.
+
+    Raises: CredentialUnreadable, Unavailable.
+    """
+    async with database.read() as session:
+        row = await CredentialRepository(session).get_by_name(project_id, name)
+    return None if row is None else _in_clear(row, keys)
+
+
+def _in_clear(row: Credential, keys: MasterKeys) -> ClearCredential:
     try:
         secrets = json.loads(opened(row, keys.to_read()))
     except CannotDecrypt as error:

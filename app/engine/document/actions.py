@@ -32,8 +32,11 @@ _CHECKOUT = Action(
     {
         "repository": ActionInput("URL, path or OWNER/NAME; the pipeline's own by default."),
         "ref": ActionInput("Branch, tag or commit; that of the event by default."),
+        "credential": ActionInput(
+            "Name of a credential of the project: a token, a user name and password, or an SSH key."
+        ),
         "token": ActionInput("Token for the repository."),
-        "ssh-key": ActionInput("Private key for the repository."),
+        "ssh-key": ActionInput("Private key for the repository; it is then cloned over SSH."),
         "ssh-known-hosts": ActionInput("Known hosts besides those of the worker."),
         "ssh-strict": ActionInput("Refuse unknown hosts.", default="true"),
         "ssh-user": ActionInput("User at the SSH host.", default="git"),
@@ -218,6 +221,8 @@ _ANSIBLE = Action(
         "check": ActionInput("Change nothing, say what would change.", default="false"),
         "diff": ActionInput("Show differences.", default="false"),
         "verbosity": ActionInput("0 to 4.", default="0"),
+        "credential": ActionInput("Name of an SSH key of the project, for the hosts."),
+        "vault-credential": ActionInput("Name of a vault password of the project."),
         "ssh-key": ActionInput("Private key for the hosts."),
         "ssh-known-hosts": ActionInput("Known hosts besides those of the worker."),
         "ssh-strict": ActionInput("Refuse unknown hosts.", default="true"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,20 @@ def source_in(folder: Path) -> Path:
         " $GITHUB_OUTPUT'}]}\n"
     )
     (source / "file.txt").write_text("content")
+    return source
+
+
+def script_in(folder: Path) -> Path:
+    """A folder to check out, with a JavaScript action."""
+    source = folder / "source"
+    (source / "script").mkdir(parents=True)
+    (source / "script" / "action.yml").write_text(
+        "name: a\ndescription: b\ninputs: {some-thing: {description: c}}\n"
+        "runs: {using: node20, main: main.js}\n"
+    )
+    (source / "script" / "main.js").write_text(
+        "console.log(JSON.stringify([process.env['INPUT_SOME-THING'], process.env.MORE]))\n"
+    )
     return source
 
 
@@ -142,6 +157,24 @@ class TestContainer:
         assert result.status is JobStatus.SUCCESS, result.reason
         assert bench.store.text(2) == "content true\n"
         assert bench.store.text(4) == "true\n"
+
+    @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node here")
+    async def test_javascript_actions_run_inside_with_all_of_their_inputs(
+        self, bench: Bench, docker: FakeDocker, tmp_path: Path
+    ) -> None:
+        result = await bench.run(
+            PLAIN
+            + """
+      - uses: checkout
+      - uses: ./script
+        env: {MORE: "1\\n2"}
+        with: {some-thing: "x\\ny"}
+""",
+            workdir=script_in(tmp_path),
+        )
+        assert result.status is JobStatus.SUCCESS, result.reason
+        assert bench.store.text(1) == '["x\\ny","1\\n2"]\n'
+        assert "node" in [argv[-2] for argv in docker.called("exec")]
 
     async def test_a_time_out_and_a_cancel_end_what_runs_inside(
         self, bench: Bench, docker: FakeDocker

@@ -8,6 +8,7 @@ import pytest
 from app.engine.states import JobStatus
 from tests.workers.containers.conftest import ask_docker
 from tests.workers.containers.registry import PASSWORD, USER, registry
+from tests.workers.containers.test_fake import script_in
 from tests.workers.runner.memory import Bench
 
 HEAD = "on: push\njobs:\n  job:\n    runs-on: host\n"
@@ -62,6 +63,16 @@ class TestContainer:
         # No device can be made: it would be one of the host.
         assert store.step(3).status == "success", store.text(3)
         assert left_of(any_bench) == []
+
+    async def test_an_action_without_its_program_says_where_it_is_missing(
+        self, bench: Bench, image: str, tmp_path: Path
+    ) -> None:
+        await bench.run(
+            container(image, "      - uses: checkout\n      - uses: ./script\n"),
+            workdir=script_in(tmp_path),
+        )
+        reason = f"needs Node.js, which is not installed in the image {image}."
+        assert reason in str(bench.store.step(1).reason)
 
     async def test_another_account_inside_can_work_too(self, bench: Bench, image: str) -> None:
         result = await bench.run(

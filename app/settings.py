@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -20,7 +20,13 @@ class Mode(StrEnum):
     DISTRIBUTED = "distributed"
 
 
-class ServerSettings(BaseModel):
+class Part(BaseModel):
+    """Settings that belong together; one that does not exist is refused, not passed over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ServerSettings(Part):
     """Where and how HTTP is served."""
 
     host: str = "127.0.0.1"
@@ -36,13 +42,13 @@ class ServerSettings(BaseModel):
         return (self.base_url or f"http://{self.host}:{self.port}").rstrip("/")
 
 
-class DataSettings(BaseModel):
+class DataSettings(Part):
     """The folder of everything that is kept on disk."""
 
     folder: Path = Path(".ansflow-data")
 
 
-class DatabaseSettings(BaseModel):
+class DatabaseSettings(Part):
     """The database. Without a URL: a SQLite file in the data folder."""
 
     url: SecretStr | None = None
@@ -51,7 +57,7 @@ class DatabaseSettings(BaseModel):
     insert_returning: bool = True
 
 
-class RedisSettings(BaseModel):
+class RedisSettings(Part):
     """Redis. `url` names the server; each namespace takes its own database number, unless it
     has a URL of its own in `urls`."""
 
@@ -62,7 +68,7 @@ class RedisSettings(BaseModel):
     timeout_s: float = Field(1.0, gt=0)
 
 
-class RabbitMQSettings(BaseModel):
+class RabbitMQSettings(Part):
     """RabbitMQ. `prefix` is put before all queue names (for tests and shared brokers)."""
 
     url: SecretStr | None = None
@@ -71,7 +77,7 @@ class RabbitMQSettings(BaseModel):
     publish_timeout_s: float = Field(5.0, gt=0)
 
 
-class SecuritySettings(BaseModel):
+class SecuritySettings(Part):
     """Keys and log-in."""
 
     secret_key: SecretStr | None = Field(
@@ -87,7 +93,7 @@ class SecuritySettings(BaseModel):
     allowed_origins: list[str] = Field(default_factory=list)
 
 
-class OidcProvider(BaseModel):
+class OidcProvider(Part):
     """An OpenID Connect provider that people log in with."""
 
     issuer: str = Field(pattern=r"^https?://[^\s?#]+$", max_length=255)
@@ -98,7 +104,7 @@ class OidcProvider(BaseModel):
     auto_create: bool = Field(False, description="Make a user for whoever is not known yet")
 
 
-class WorkerSettings(BaseModel):
+class WorkerSettings(Part):
     """How jobs are run."""
 
     queues: list[str] = Field(default_factory=lambda: ["high", "medium", "low"])
@@ -124,7 +130,7 @@ class WorkerSettings(BaseModel):
     metrics_host: str = "127.0.0.1"
 
 
-class SchedulerSettings(BaseModel):
+class SchedulerSettings(Part):
     """Sweeps and timers; seconds."""
 
     sweep_s: float = Field(5.0, gt=0)
@@ -133,13 +139,13 @@ class SchedulerSettings(BaseModel):
     no_worker_after_s: float = Field(24 * 3600.0, gt=0)
 
 
-class LogSettings(BaseModel):
+class LogSettings(Part):
     """The log path."""
 
     max_step_bytes: int = Field(256 * 1024 * 1024, ge=4096)
 
 
-class ArtifactSettings(BaseModel):
+class ArtifactSettings(Part):
     """The store of artifacts and caches. Without a URL: a folder in the data folder, which all
     servers and workers must then share."""
 
@@ -150,7 +156,7 @@ class ArtifactSettings(BaseModel):
     cache_days: int = Field(7, ge=1, description="After so many days without use a cache goes")
 
 
-class SmtpSettings(BaseModel):
+class SmtpSettings(Part):
     """The server that takes e-mail. Without a host no e-mail is sent."""
 
     host: str | None = None
@@ -165,7 +171,7 @@ class SmtpSettings(BaseModel):
     verify: bool = Field(True, description="False: any certificate will do")
 
 
-class RealtimeSettings(BaseModel):
+class RealtimeSettings(Part):
     """Sockets and streams; seconds."""
 
     heartbeat_s: float = Field(20.0, gt=0)

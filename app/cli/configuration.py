@@ -21,6 +21,8 @@ def load_settings(**overrides: Any) -> Settings:
         first = error.errors()[0]
         variable = "ANSFLOW_" + "__".join(str(part) for part in first["loc"]).upper()
         message = str(first["msg"]).removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            message = "there is no such setting; `ansflow config` lists those that exist"
         sentence = f"{variable}: {message}" if first["loc"] else message
         raise CommandFailed(f"the settings are invalid: {sentence}", exit_code=INVALID) from None
     except SettingsError as error:

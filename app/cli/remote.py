@@ -86,9 +86,8 @@ class Server:
             )
         if response.status_code == httpx.codes.UNAUTHORIZED:
             return CommandFailed(f"{detail}: set ANSFLOW_TOKEN to an API token of the server")
-        more = "".join(
-            f"\n  {each['message']}" for each in problem.get("errors", ()) if "message" in each
-        )
+        messages = [str(each["message"]) for each in problem.get("errors", ()) if "message" in each]
+        more = "".join(f"\n  {message}" for message in messages if message not in detail)
         return CommandFailed(f"{detail} [{code}]{more}")
 
 

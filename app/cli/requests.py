@@ -15,6 +15,8 @@ from app.cli.errors import INVALID, CommandFailed
 from app.cli.pipeline_files import STANDARD_INPUT, NotText, read_file
 from app.engine.definition import Definition
 from app.engine.document import load
+from app.engine.document.dialect.events import EVENTS
+from app.engine.document.findings import near
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,10 @@ def parse_request(
     Raises: CommandFailed with exit code 2.
     """
     source, definition = valid_file(path)
+    if event not in EVENTS:
+        raise CommandFailed(
+            f"--event {event!r} is not an event{near(event, EVENTS)}", exit_code=INVALID
+        )
     workdir = workdir or Path()
     if not workdir.is_dir():
         raise CommandFailed(f"--workdir {workdir} is no folder", exit_code=INVALID)

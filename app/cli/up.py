@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, cast
@@ -56,19 +56,19 @@ def command(
     settings = _settings(host, port, data, labels)
     warn_of_exposed_secrets()
     configure(level="WARNING")
-    listener = _listen(settings)
-    settings = _heard_at(settings, listener)
-    worker = EmbeddedWorker(settings)
-    try:
-        worker.start(prepare=lambda: asyncio.run(migrate.upgrade(settings.database_url)))
-    except DataFolderInUse as error:
-        raise CommandFailed(str(error)) from None
-    try:
-        _serve(settings, worker, listener, examples=examples)
-    finally:
-        typer.echo("Stopping; running jobs may end (Ctrl-C: go on with them at the next start)")
-        with _hurried(worker):
-            worker.stop()
+    with closing(_listen(settings)) as listener:
+        settings = _heard_at(settings, listener)
+        worker = _embedded_worker(settings)
+        try:
+            worker.start(prepare=lambda: asyncio.run(migrate.upgrade(settings.database_url)))
+        except DataFolderInUse as error:
+            raise CommandFailed(str(error)) from None
+        try:
+            _serve(settings, worker, listener, examples=examples)
+        finally:
+            typer.echo("Stopping; running jobs may end (Ctrl-C: go on with them at the next start)")
+            with _hurried(worker):
+                worker.stop()
 
 
 def _settings(
@@ -88,6 +88,16 @@ def _settings(
             exit_code=INVALID,
         )
     return settings
+
+
+def _embedded_worker(settings: Settings) -> EmbeddedWorker:
+    try:
+        return EmbeddedWorker(settings)
+    except OSError as error:
+        raise CommandFailed(
+            f"the data folder {settings.data.folder} cannot be used ({error.strerror}); choose "
+            "another with --data"
+        ) from None
 
 
 def _listen(settings: Settings) -> socket.socket:

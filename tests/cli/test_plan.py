@@ -168,6 +168,15 @@ def test_the_event_has_the_inputs_as_text_and_the_payload(
     assert {job["key"] for job in found["jobs"] if job["outlook"] == "now"} == running
 
 
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_an_event_that_does_not_exist_names_a_near_one(
+    command: str, invoke: Invoke, write: Any
+) -> None:
+    result = invoke(command, write(SOURCE), "--event", "psuh")
+    assert result.exit_code == 2
+    assert "'psuh' is not an event; did you mean 'push'" in result.stderr
+
+
 def test_a_pipe_gets_reasons_and_matrix_to_the_end(ansflow: Ansflow, write: Any) -> None:
     values = ", ".join(f"value-{number:02}" for number in range(40))
     name = write(

@@ -98,6 +98,11 @@ class TestConfig:
         assert words in result.stderr
         assert len(result.stderr.splitlines()) == 1
 
+    def test_a_setting_that_does_not_exist_is_not_passed_over(self, invoke: Invoke) -> None:
+        result = invoke("config", ANSFLOW_SERVER__PROT="9000")
+        assert result.exit_code == 2
+        assert "ANSFLOW_SERVER__PROT: there is no such setting" in result.stderr
+
 
 class TestMigrate:
     def test_it_makes_the_tables_and_says_so(self, invoke: Invoke, tmp_path: Path) -> None:
@@ -137,6 +142,13 @@ def test_up_is_for_the_embedded_mode(invoke: Invoke) -> None:
     result = invoke("up", **DISTRIBUTED)
     assert result.exit_code == 2
     assert "ansflow serve" in result.stderr
+
+
+def test_up_says_which_folder_it_cannot_use(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = invoke("up", "--port", "0", "--data", str(tmp_path / "file" / "data"))
+    assert result.exit_code == 1
+    assert f"the data folder {tmp_path}/file/data cannot be used (Not a directory)" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["up", "serve", "worker", "scheduler"])

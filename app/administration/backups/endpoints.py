@@ -20,6 +20,7 @@ from app.auth.errors import AdministratorOnly
 from app.core.clock import utcnow
 from app.core.dependencies import DatabaseOf
 from app.core.errors import PayloadTooLarge, Unauthenticated
+from app.credentials.dependencies import Keys
 
 router = APIRouter(
     tags=["administration"],
@@ -60,6 +61,7 @@ async def download(principal: Administrator, database: DatabaseOf) -> Response:
 async def restore(
     principal: Administrator,
     database: DatabaseOf,
+    keys: Keys,
     backup: Annotated[
         bytes,
         Body(media_type="application/octet-stream", description="A file that `/backup` gave"),
@@ -67,7 +69,16 @@ async def restore(
     replace: Annotated[
         bool, Query(description="Remove all definitions and executions that are there first")
     ] = False,
+    without_keys: Annotated[
+        bool, Query(description="Also when the keys of its secrets are not configured here")
+    ] = False,
 ) -> RestoredRead:
     """Put all definitions of a backup back, whole or not at all; log-ins end, also this one."""
-    restored = await restore_backup(database, io.BytesIO(backup), by=principal, replace=replace)
+    restored = await restore_backup(
+        database,
+        io.BytesIO(backup),
+        by=principal,
+        replace=replace,
+        keys=None if without_keys else keys,
+    )
     return RestoredRead(rows=restored.rows, key_ids=list(restored.key_ids))

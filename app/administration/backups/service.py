@@ -15,6 +15,7 @@ from app.core import migrate
 from app.core.clock import utcnow
 from app.core.db import AsyncSession, Database
 from app.core.errors import Conflict
+from app.core.sealing import MasterKeys
 from app.events import RightsChanged, publish_after_commit
 from app.jobs.tags import EXECUTIONS, PIPELINES, RIGHTS, SETTINGS, touch
 
@@ -25,6 +26,10 @@ class DatabaseIsNotEmpty(Conflict):
 
 class BackupIsOfAnotherRevision(Conflict):
     code, title = "backup_revision", "The backup is of another version of AnsFlow"
+
+
+class BackupNeedsOtherKeys(Conflict):
+    code, title = "backup_keys", "The secrets of the backup cannot be decrypted here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +71,19 @@ async def record_download(session: AsyncSession, *, by: Principal, written: Writ
 
 
 async def restore_backup(
-    database: Database, source: IO[bytes], *, by: Principal, replace: bool
+    database: Database,
+    source: IO[bytes],
+    *,
+    by: Principal,
+    replace: bool,
+    keys: MasterKeys | None = None,
 ) -> Restored:
     """Put all definitions of a backup back, in one transaction.
 
     Parameters: `source` can be read again from its start; with `replace`, the definitions that
-    are there go first, with their executions.
-    Raises: BackupIsDamaged, BackupIsOfAnotherRevision, DatabaseIsNotEmpty.
+    are there go first, with their executions; `keys` have to open all of its secrets (None: not
+    looked at).
+    Raises: BackupIsDamaged, BackupIsOfAnotherRevision, BackupNeedsOtherKeys, DatabaseIsNotEmpty.
     """
     backup = await asyncio.to_thread(BackupReader, source)
     revision = await _revision(database)
@@ -84,6 +95,8 @@ async def restore_backup(
     unknown = backup.tables - {table.name for table in included()}
     if unknown:
         raise BackupIsDamaged(f"it has rows of {', '.join(sorted(unknown))}")
+    if keys is not None:
+        _require_keys(backup, keys)
 
     async def write(session: AsyncSession) -> None:
         repository = RestoreRepository(session)
@@ -98,6 +111,18 @@ async def restore_backup(
 
     await database.transact(write)
     return Restored(backup.end["rows"], backup.end["key_ids"])
+
+
+def _require_keys(backup: BackupReader, keys: MasterKeys) -> None:
+    keyring = keys.to_read()
+    known = set() if keyring is None else set(keyring.ids)
+    missing = sorted(set(backup.end["key_ids"]) - known)
+    if missing:
+        raise BackupNeedsOtherKeys(
+            f"its secrets need the master keys {', '.join(missing)}, this installation has "
+            f"{', '.join(sorted(known)) or 'none'}: set ANSFLOW_SECURITY__SECRET_KEY, or one of "
+            "ANSFLOW_SECURITY__OLD_SECRET_KEYS, to the key of the installation that made it"
+        )
 
 
 async def _insert(repository: RestoreRepository, backup: BackupReader) -> None:

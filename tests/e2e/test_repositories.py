@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 
 from tests.e2e.conftest import MODES, start_distributed, start_embedded
 from tests.e2e.system import System
+from tests.e2e.test_approvals import run_cli
 from tests.fixtures.answers import body
 from tests.fixtures.databases import created
 from tests.polling import until_true
@@ -152,9 +153,10 @@ async def test_a_pull_request_from_a_fork_waits_until_a_member_approves_it(
         await until_true(asks, within_s=60)
         detail = await system.detail(approval["execution_id"])
         assert (detail["status"], detail["jobs"][0]["status"]) == ("waiting", "blocked")
-        async with system.client() as client:
-            path = f"/approvals/{approval['id']}/vote"
-            body(await client.post(path, json={"decision": "approve"}))
+        listed = run_cli(system, system.token).stdout
+        assert f"run {head[:12]} from a fork" in listed
+        approved = run_cli(system, system.token, "approve", approval["id"])
+        assert approved.stdout.startswith("approved: "), approved.stderr
         ended = await system.ended(approval["execution_id"], within_s=90)
         assert (ended["status"], ended["trusted"]) == ("success", False), ended
 

@@ -187,11 +187,15 @@ def _grow(tree: Tree, forecasts: Sequence[Forecast]) -> None:
         _grow(tree.add(words), forecast.children)
 
 
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def _details(forecast: Forecast) -> Iterator[str]:
     if forecast.reason:
         yield f" ({forecast.reason})"
     if forecast.node.matrix:
-        pairs = ", ".join(f"{key}={value}" for key, value in forecast.node.matrix.items())
+        pairs = ", ".join(f"{key}={_shown(value)}" for key, value in forecast.node.matrix.items())
         yield f" [{pairs}]"
     if forecast.node.environment:
         yield f" → {forecast.node.environment}"

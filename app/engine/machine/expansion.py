@@ -28,7 +28,7 @@ _VERBS = {
     JobStatus.CANCELLED: "was cancelled",
 }
 
-_EMPTY = "no combination of the matrix is left after `exclude`"
+EMPTY_MATRIX = "no combination of the matrix is left after `exclude`"
 _AGAIN = "it was expanded again without this one"
 
 
@@ -42,7 +42,7 @@ def expand_matrix(board: Board, node: Node, contexts: Mapping[str, Any]) -> list
     strategy = {"fail_fast": node.fail_fast, "max_parallel": node.max_parallel}
     found = matrix_of(job, contexts)
     if not found:
-        board.end(node, JobStatus.SKIPPED, f"{_EMPTY} ({_line(board, node)})")
+        board.end(node, JobStatus.SKIPPED, f"{EMPTY_MATRIX} ({_line(board, node)})")
         return []
     wanted = variants(job, found, strategy, contexts, place_of(board, node))
     node = board.put(node, status=JobStatus.RUNNING, reason=None)

@@ -8,8 +8,15 @@ from app.engine.definition import Definition, Job
 from app.engine.expressions import ExpressionError
 from app.engine.machine.calls import call_inputs
 from app.engine.machine.evaluation import condition_reads, holds, reads, status_calls
+from app.engine.machine.expansion import EMPTY_MATRIX
 from app.engine.machine.fields import InvalidField, evaluated
-from app.engine.machine.nodes import Place, blocked_reason, file_nodes, variant_contexts
+from app.engine.machine.nodes import (
+    Place,
+    blocked_reason,
+    file_nodes,
+    matrix_of,
+    variant_contexts,
+)
 from app.engine.machine.types import Node
 from app.engine.machine.verdicts import where_if
 from app.engine.plan.called import Files, check_called
@@ -132,10 +139,25 @@ class _Preview:
         return None
 
     def _when(self, job: Job) -> tuple[Outlook, str | None]:
+        if nothing := self._without_jobs(job):
+            return nothing
         if not job.needs:
             return "now", None
         outlooks = {self._verdict(self.definition.jobs[need])[0] for need in job.needs}
         return ("depends" if "depends" in outlooks else "later"), blocked_reason(job)
+
+    def _without_jobs(self, job: Job) -> tuple[Outlook, str] | None:
+        """The outlook of a matrix that is known now and makes no jobs."""
+        matrix = job.strategy.matrix
+        try:
+            if matrix is None or any(reads(matrix, name) for name in self.unknown):
+                return None
+            found = matrix_of(job, self.contexts)
+        except (InvalidField, ExpressionError) as error:
+            return "invalid", str(error)
+        if found:
+            return None
+        return "skipped", f"{EMPTY_MATRIX} (line {job.strategy.position.line})"
 
 
 def _hopeful(is_success: bool) -> Mapping[str, Any]:

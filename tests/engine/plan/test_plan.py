@@ -267,6 +267,20 @@ class TestPreview:
             "b": ("depends", "the matrix on line 7 is not known yet"),
         }
 
+    def test_matrices_that_make_no_jobs(self) -> None:
+        matrix = {"n": [1], "exclude": [{"n": 1}]}
+        empty = Strategy(matrix=matrix, position=Position(7, 3))
+        broken = Strategy(matrix="${{ fromJSON('3') }}", position=Position(9, 3))
+        found = self.of(
+            job("a", strategy=empty), job("b", "a"), job("c", strategy=broken), job("d", "c")
+        )
+        left = "no combination of the matrix is left after `exclude` (line 7)"
+        assert found["a"] == ("skipped", left)
+        assert found["b"] == ("skipped", "job `a` is skipped")
+        assert found["c"][0] == "invalid"
+        assert "(line 9)" in (found["c"][1] or "")
+        assert found["d"] == ("skipped", "job `c` is invalid")
+
     def test_called_files_are_shown_with_their_inputs(self) -> None:
         on = Triggers(call_inputs=(Input("go", "boolean"),))
         called = file(job("x", condition="inputs.go"), job("y", "x"), on=on)

@@ -246,6 +246,34 @@ class TestRules:
         given = {"channel_id": str(new_id()), "events": ["failed"], **fields}
         assert (await client.post(RULES, json=given)).status_code == 422
 
+    async def test_a_project_has_so_many_channels_and_rules_and_no_more(
+        self, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.notifications.service.channels.MAX_CHANNELS", 1)
+        monkeypatch.setattr("app.notifications.service.rules.MAX_RULES", 1)
+        own = await channel(client)
+        answer = await client.post(CHANNELS, json=HOOK | {"name": "Another"})
+        assert_problem(answer, 409, "too_many_channels")
+        await rule(client, own["id"])
+        given = {"channel_id": own["id"], "events": ["failed"]}
+        assert_problem(await client.post(RULES, json=given), 409, "too_many_channels")
+        assert len(body(await client.get(CHANNELS))["items"]) == 1
+        assert len(body(await client.get(RULES))["items"]) == 1
+
+    async def test_a_rule_of_another_project_is_not_found(
+        self, client: httpx.AsyncClient, make: Factory, mia: User
+    ) -> None:
+        made = await rule(client, (await channel(client))["id"])
+        await make.project("other", members={Role.MAINTAINER: mia})
+        path = f"/api/v1/projects/other/notification-rules/{made['id']}"
+        for answer in (
+            await client.get(path),
+            await client.patch(path, json={"events": ["fixed"]}),
+            await client.delete(path),
+        ):
+            assert_problem(answer, 404, "notification_rule_not_found")
+        assert body(await client.get(f"{RULES}/{made['id']}"))["events"] == ["failed", "fixed"]
+
     async def test_the_engine_tells_only_of_projects_with_a_rule(
         self, client: httpx.AsyncClient, make: Factory, project: Project
     ) -> None:

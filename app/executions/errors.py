@@ -1,6 +1,7 @@
 """What may be true of an execution when a request cannot be done."""
 
 from app.core.errors import Conflict, Invalid, NotFound
+from app.engine.document import InvalidInputs
 
 
 class ExecutionNotFound(NotFound):
@@ -37,6 +38,20 @@ class InputsNeedAllJobs(Invalid):
 
 class InputsAreInvalid(Invalid):
     code, title = "invalid_inputs", "The inputs do not fit the pipeline"
+
+    @classmethod
+    def because(cls, invalid: InvalidInputs) -> "InputsAreInvalid":
+        """The error that names each input and what is wrong with it."""
+        problems = [
+            {
+                "location": ["body", "inputs", name],
+                "input": name,
+                "code": "invalid_input",
+                "message": message,
+            }
+            for name, message in invalid.problems
+        ]
+        return cls(str(invalid), errors=problems)
 
 
 class DefinitionIsInvalid(Invalid):

@@ -48,8 +48,7 @@ class Draft:
             contexts = _contexts(execution)
             planned = plan(parsed.definition, contexts, files=parsed.files, only=only)
         except InvalidInputs as error:
-            problems = [{"input": name, "message": text} for name, text in error.problems]
-            raise InputsAreInvalid(str(error), errors=problems) from error
+            raise InputsAreInvalid.because(error) from error
         except (InvalidPlan, ExpressionError) as error:
             raise DefinitionIsInvalid(f"the pipeline cannot be planned: {error}") from error
         columns = named(parsed.definition, planned, pipeline_name=counted.pipeline_name)

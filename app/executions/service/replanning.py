@@ -51,8 +51,7 @@ async def replanned(
         only = await repository.planned_jobs(execution_id)
         planned = plan(definition, contexts, files=files, only=only)
     except InvalidInputs as error:
-        problems = [{"input": name, "message": text} for name, text in error.problems]
-        raise InputsAreInvalid(str(error), errors=problems) from error
+        raise InputsAreInvalid.because(error) from error
     except (InvalidPlan, ExpressionError) as error:
         raise DefinitionIsInvalid(f"the pipeline cannot be planned: {error}") from error
     name = str(execution.github["workflow"])

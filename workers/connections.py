@@ -33,18 +33,21 @@ def rabbit_publisher(settings: Settings) -> RabbitPublisher:
     )
 
 
+def redis_options(settings: Settings) -> RedisOptions:
+    """How Redis is reached."""
+    redis = settings.redis
+    return RedisOptions(
+        url=None if redis.url is None else redis.url.get_secret_value(),
+        urls={label: url.get_secret_value() for label, url in redis.urls.items()},
+        prefix=redis.prefix,
+        pool_size=redis.pool_size,
+        timeout_s=redis.timeout_s,
+    )
+
+
 async def open_redis_bus(settings: Settings, stack: AsyncExitStack) -> EventBus:
     """The bus between processes; closed with the stack."""
-    redis = settings.redis
-    namespaces = Namespaces(
-        RedisOptions(
-            url=None if redis.url is None else redis.url.get_secret_value(),
-            urls={label: url.get_secret_value() for label, url in redis.urls.items()},
-            prefix=redis.prefix,
-            pool_size=redis.pool_size,
-            timeout_s=redis.timeout_s,
-        )
-    )
+    namespaces = Namespaces(redis_options(settings))
     stack.push_async_callback(namespaces.close)
     bus = RedisBus(namespaces[Namespace.CHANNELS])
     stack.push_async_callback(bus.close)

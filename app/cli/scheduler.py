@@ -3,6 +3,7 @@
 from app.cli.configuration import load_settings, require_distributed
 from app.cli.dotenv import warn_of_exposed_secrets
 from app.cli.errors import INVALID, CommandFailed
+from app.cli.redis import require_redis
 from app.core.logging import configure
 from workers.scheduler import run_scheduler
 
@@ -17,6 +18,7 @@ def command() -> None:
     settings = load_settings()
     require_distributed(settings, "scheduler")
     warn_of_exposed_secrets()
+    require_redis(settings)
     configure()
     try:
         run_scheduler(settings)

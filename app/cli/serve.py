@@ -11,6 +11,7 @@ from app.auth.service.bootstrap import FirstLogin, ensure_administrator
 from app.cli.configuration import load_settings, require_distributed
 from app.cli.dotenv import warn_of_exposed_secrets
 from app.cli.errors import CommandFailed
+from app.cli.redis import require_redis
 from app.cli.serving import OPTIONS
 from app.core import migrate
 from app.core.db import Database, is_unavailable
@@ -39,6 +40,7 @@ def command(
     settings = load_settings()
     require_distributed(settings, "serve")
     warn_of_exposed_secrets()
+    require_redis(settings)
     configure()
     login = asyncio.run(_prepare(settings))
     if login is not None:

@@ -8,6 +8,7 @@ import typer
 from app.cli.configuration import load_settings, names_of, require_distributed
 from app.cli.dotenv import warn_of_exposed_secrets
 from app.cli.errors import INVALID, CommandFailed
+from app.cli.redis import require_redis
 from app.jobs.catalog import PRIORITIES
 from app.settings import Settings
 from workers.main import run_worker
@@ -37,6 +38,7 @@ def command(
     settings = load_settings()
     require_distributed(settings, "worker")
     warn_of_exposed_secrets()
+    require_redis(settings)
     try:
         code = run_worker(_changed(settings, queues, concurrency, labels))
     except ValueError as error:

@@ -1,5 +1,6 @@
 """Redis, one database per concern. Every use has an answer for when it is away."""
 
+from app.core.redis.checking import RedisIsUnfit, require_fit
 from app.core.redis.keys import Key, Namespace
 from app.core.redis.namespaces import (
     Counters,
@@ -19,7 +20,9 @@ __all__ = [
     "NamespaceStatistics",
     "Namespaces",
     "RedisAway",
+    "RedisIsUnfit",
     "RedisOptions",
+    "require_fit",
     "statistics",
     "stop_task",
 ]

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import fakeredis
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -19,7 +19,7 @@ from app.core.redis.breaker import Breaker
 from app.core.redis.keys import Key, Namespace
 
 T = TypeVar("T")
-_AWAY = (RedisConnectionError, RedisTimeout, BusyLoadingError, OSError, TimeoutError)
+AWAY = (RedisConnectionError, RedisTimeout, BusyLoadingError, OSError, TimeoutError)
 
 
 class RedisAway(Exception):
@@ -54,15 +54,28 @@ class NamespaceClient:
     """Redis for one namespace. Use it on the loop that made it."""
 
     def __init__(
-        self, namespace: Namespace, client: "Redis", *, listening: "Redis", prefix: str
+        self,
+        namespace: Namespace,
+        client: "Redis",
+        *,
+        listening: "Redis",
+        prefix: str,
+        has_own_url: bool = False,
     ) -> None:
         self.namespace = namespace
+        self.has_own_url = has_own_url
         self.client = client
         self.listening = listening
         """For pub/sub: never reconnects by itself, since messages would be lost unnoticed."""
         self.breaker = Breaker()
         self.counters = Counters()
         self._prefix = f"{prefix}:{namespace.label}:"
+
+    @property
+    def address(self) -> str:
+        """Where the server is, without user and password."""
+        given = self.client.connection_pool.connection_kwargs
+        return str(given.get("path") or f"{given.get('host')}:{given.get('port', 6379)}")
 
     def name(self, key: Key) -> str:
         """The full name of a key of this namespace."""
@@ -88,7 +101,7 @@ class NamespaceClient:
         self.counters.calls += 1
         try:
             result = await work(self.client)
-        except _AWAY as error:
+        except AWAY as error:
             self.counters.failures += 1
             redis_failures.labels(self.namespace.label).inc()
             self.breaker.failed()
@@ -110,7 +123,7 @@ class NamespaceClient:
         """
         try:
             await self.client.ping()
-        except _AWAY as error:
+        except AWAY as error:
             raise RedisAway(f"Redis ({self.namespace.label}) is away: {error}") from error
 
 
@@ -134,6 +147,7 @@ class Namespaces:
                 self._client(namespace, retries=1),
                 listening=self._client(namespace, retries=0),
                 prefix=options.prefix,
+                has_own_url=namespace.label in options.urls,
             )
             for namespace in Namespace
         }
@@ -180,9 +194,20 @@ def _with_database(url: str | None, namespace: Namespace, *, own: bool) -> str |
     if url is None:
         return None
     parts = urlsplit(url)
-    if parts.scheme == "unix" or (own and parts.path.strip("/")):
+    is_file = parts.scheme == "unix"
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    named = query.get("db") or ("" if is_file else parts.path.strip("/"))
+    if own and named:
         return url
-    return urlunsplit(parts._replace(path=f"/{int(namespace)}"))
+    if named not in ("", "0"):
+        raise ValueError(
+            f"ANSFLOW_REDIS__URL names database {named}, but each concern has a database of its "
+            "own, 1 to 6: leave the number out, or give single concerns a URL in "
+            "ANSFLOW_REDIS__URLS"
+        )
+    query["db"] = str(int(namespace))
+    path = parts.path if is_file else ""
+    return urlunsplit(parts._replace(path=path, query=urlencode(query)))
 
 
 async def stop_task(task: "asyncio.Task[Any]") -> None:

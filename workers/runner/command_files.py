@@ -4,7 +4,7 @@ GitHub documentation "Workflow commands", Environment files: `KEY=value`, or `KE
 and the delimiter. The file is the job's: it is read with its rights and up to a limit.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,13 +67,13 @@ def read_files(sandbox: Sandbox, files: Mapping[str, Path]) -> FileCommands:
     return commands
 
 
-def parse_pairs(text: str) -> dict[str, str]:
+def parse_pairs(text: str) -> Iterator[tuple[str, str]]:
     """The `KEY=value` and `KEY<<DELIMITER` entries of a file, in order.
 
     Raises:
-        CommandFileIsInvalid: a line is neither, or a delimiter is missing.
+        CommandFileIsInvalid: a line is neither, or a delimiter is missing; as on GitHub, what
+            stands before it counts.
     """
-    pairs: dict[str, str] = {}
     lines = text.removeprefix("\ufeff").split("\n")
     if lines[-1] == "":
         lines.pop()
@@ -90,12 +90,12 @@ def parse_pairs(text: str) -> dict[str, str]:
                 raise CommandFileIsInvalid(
                     f"Invalid format '{line}'. Name and delimiter are needed"
                 )
-            pairs[key], at = _until(delimiter, lines, at)
+            value, at = _until(delimiter, lines, at)
+            yield key, value
         elif equals > 0:
-            pairs[line[:equals]] = line[equals + 1 :]
+            yield line[:equals], line[equals + 1 :]
         else:
             raise CommandFileIsInvalid(f"Invalid format '{line}'")
-    return pairs
 
 
 def _until(delimiter: str, lines: list[str], at: int) -> tuple[str, int]:
@@ -116,7 +116,7 @@ def _text(sandbox: Sandbox, path: Path) -> str:
 
 
 def _env(commands: FileCommands, text: str) -> None:
-    for name, value in parse_pairs(text).items():
+    for name, value in parse_pairs(text):
         if name.upper() in _FORBIDDEN_ENV:
             commands.errors.append(f"Can't store {name} output parameter using '$GITHUB_ENV'.")
         elif not name.upper().startswith(_READ_ONLY_PREFIXES):
@@ -128,11 +128,13 @@ def _path(commands: FileCommands, text: str) -> None:
 
 
 def _output(commands: FileCommands, text: str) -> None:
-    commands.outputs.update(parse_pairs(text))
+    for name, value in parse_pairs(text):
+        commands.outputs[name] = value
 
 
 def _state(commands: FileCommands, text: str) -> None:
-    commands.state.update(parse_pairs(text))
+    for name, value in parse_pairs(text):
+        commands.state[name] = value
 
 
 def _summary(commands: FileCommands, text: str) -> None:

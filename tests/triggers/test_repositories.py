@@ -28,7 +28,7 @@ class TestCrud:
         path = f"{place.path}/{made['id']}"
         shown = body(await place.owner.get(path))
         assert "webhook_secret" not in shown
-        assert (shown["hook_state"], shown["fork_policy"]) == ("manual", "ignore")
+        assert (shown["hook_state"], shown["fork_policy"]) == ("manual", "approve")
         changed = body(await place.owner.patch(path, json={"folder": "ci", "name": "other"}))
         assert (changed["folder"], changed["name"]) == ("ci", "other")
         assert changed["clone_url"] == shown["clone_url"]

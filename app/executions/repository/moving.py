@@ -189,7 +189,7 @@ class MovingRepository:
             "reason": execution.reason,
             "title": execution.title,
             "inputs": execution.inputs,
-            "actor": str(execution.github["triggering_actor"])[:100],
+            "actor": str(execution.github.get("triggering_actor", execution.actor))[:100],
             "finished_at": execution.finished_at,
         }
         await self._session.execute(insert(_EXECUTION_ATTEMPTS).values(**values))

@@ -1,10 +1,6 @@
 """Every list of the API is in keyset pages, but for those whose length people do not decide."""
 
-from collections.abc import Iterator
-from typing import Any
-
-from app.main import create_app
-from app.settings import Settings
+from tests.http.lists import arrays, is_paged, lists
 
 WHOLE = {
     "/api/v1/settings/api-endpoints/": "the routes of this version",
@@ -15,27 +11,18 @@ WHOLE = {
     "/api/v1/settings": "the registry in the code",
 }
 """Lists without pages, each with what bounds it."""
-
-
-def _lists() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Path, operation and schema of each GET that answers items."""
-    document = create_app(Settings(_env_file=None)).openapi()
-    for path, methods in document["paths"].items():
-        operation = methods.get("get", {})
-        content = operation.get("responses", {}).get("200", {}).get("content", {})
-        reference = content.get("application/json", {}).get("schema", {}).get("$ref")
-        if reference is None:
-            continue
-        schema = document["components"]["schemas"][reference.rpartition("/")[2]]
-        if schema.get("properties", {}).get("items", {}).get("type") == "array":
-            yield path, operation, schema
+ARRAYS = {
+    "/api/v1/executions/{execution_id}/events": "a part: `after` is the number of the last one",
+    "/api/v1/executions/{execution_id}/approvals": "the jobs of one execution and their attempts",
+}
+"""Answers that are an array and nothing else, each with what bounds it."""
 
 
 def test_every_list_is_in_pages_of_at_most_100() -> None:
     unpaged = set()
-    for path, operation, schema in _lists():
-        parameters = {each["name"]: each["schema"] for each in operation.get("parameters", ())}
-        if {"after", "limit"} <= parameters.keys():
+    for path, operation, schema in lists():
+        if is_paged(operation):
+            parameters = {each["name"]: each["schema"] for each in operation["parameters"]}
             assert "next" in schema["properties"], path
             assert parameters["limit"]["maximum"] <= 100, path
         else:
@@ -43,5 +30,9 @@ def test_every_list_is_in_pages_of_at_most_100() -> None:
     assert unpaged == WHOLE.keys()
 
 
+def test_what_is_an_array_is_bounded() -> None:
+    assert arrays() == ARRAYS.keys()
+
+
 def test_there_are_lists() -> None:
-    assert len(list(_lists())) > 30
+    assert len(list(lists())) > 30

@@ -175,7 +175,8 @@ class HostSandbox:
     async def end(self) -> None:
         """See `executors.base.Sandbox.end`."""
         await self._kill_all()
-        if not await asyncio.to_thread(remove_containers, self._guarded):
+        has_any = self._guarded.engine is not None
+        if has_any and not await asyncio.to_thread(remove_containers, self._guarded):
             log.warning("containers_left", job=self.paths.root.name)
             self.left_containers = True
         self._has_ended = True

@@ -64,7 +64,7 @@ class Database:
                 # What the server has ended for being idle is never taken from the pool.
                 "pool_recycle": max(1.0, idle_s / 2),
                 "pool_pre_ping": False,
-                # See _spare_rollbacks.
+                # See _skip_rollback_after_commit.
                 "pool_reset_on_return": None,
                 "connect_args": {
                     "connect_timeout": 5,
@@ -76,7 +76,7 @@ class Database:
         if self.is_sqlite:
             self._prepare_sqlite()
         else:
-            _spare_rollbacks(self.engine)
+            _skip_rollback_after_commit(self.engine)
             if not insert_returning:
                 self.engine.dialect.insert_returning = False
         self._write = async_sessionmaker(self.engine, expire_on_commit=False)
@@ -183,25 +183,24 @@ def _settings(idle_s: int) -> str:
     )
 
 
-def _spare_rollbacks(engine: AsyncEngine) -> None:
+def _skip_rollback_after_commit(engine: AsyncEngine) -> None:
     """Save the round trip of the ROLLBACK with which a pool takes back a connection.
 
-    It says nothing after a commit or rollback that went through: the server's last answer was
-    then that no transaction is open. In all other cases it is sent.
+    It says nothing after a commit that went through: the server's last answer was then that no
+    transaction is open. In all other cases it is sent.
     """
 
     @event.listens_for(engine.sync_engine, "commit")
-    @event.listens_for(engine.sync_engine, "rollback")
-    def ending(connection: Connection) -> None:
-        connection.info["ended"] = True
+    def committing(connection: Connection) -> None:
+        connection.info["committing"] = True
 
     @event.listens_for(engine.sync_engine, "reset")
     def returned(connection: Any, record: Any, state: PoolResetState) -> None:
-        ended = record is not None and record.info.pop("ended", False)
+        committing = record is not None and record.info.pop("committing", False)
         if state.terminate_only or not state.asyncio_safe or state.transaction_was_reset:
             return
         driver = connection.driver_connection
-        if not (ended and driver.connected and not driver.get_transaction_status()):
+        if not (committing and driver.connected and not driver.get_transaction_status()):
             connection.rollback()
 
 

@@ -39,7 +39,7 @@ class Server:
 
     def client(self, token: str | None) -> httpx.Client:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx.Client(base_url=f"{self.url}/api/v1", headers=headers)
+        return httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=30)
 
 
 async def add_rows(server: Server, job_id: str, caller: str) -> dict[str, uuid.UUID]:

@@ -27,17 +27,26 @@ pytestmark = [
 
 # Python imports this in every process of ours; steps have another environment.
 DEFECTS = """
+import asyncio
+
 from app.core import log_chunks
 from workers import execution
 from workers.runner import database, logsink
 
 feed, write_chunks, give = logsink.StepLog.feed, database.write_chunks, execution.give
+change_steps = database.change_steps
 
 
 async def failing_feed(self, data):
     await feed(self, data)
     if b"BREAK" in data:
         raise MemoryError("secret text")
+
+
+async def slow_change(*args, **kwargs):
+    # The last lines of a step and the first of the next one come together.
+    await asyncio.sleep(0.5)
+    return await change_steps(*args, **kwargs)
 
 
 async def failing_write(*args, chunks, **kwargs):
@@ -54,6 +63,7 @@ async def failing_give(database, keys, claimed, *args):
 
 logsink.StepLog.feed = failing_feed
 database.write_chunks = failing_write
+database.change_steps = slow_change
 execution.give = failing_give
 """
 
@@ -76,7 +86,7 @@ step:
 store:
   runs-on: ubuntu-latest
   steps:
-    - run: seq 1 200
+    - run: sleep 0.1; seq 1 200
     - run: |
         if [ "$(grep -c store "$ROOM/story")" = 0 ]; then
           echo store >> "$ROOM/story"

@@ -165,7 +165,7 @@ class Delivery:
         count = len(self._chunks)
         while count and not self.replaced:
             batch = self._next_batch(count)
-            await self._insist(partial(self._logs.write, batch))
+            await self._insist(partial(self._write, batch))
             for _ in batch:
                 self._forget(self._chunks.popleft())
             count -= len(batch)
@@ -173,6 +173,18 @@ class Delivery:
         if updates and not self.replaced:
             changed = list(updates.values())
             await self._insist(partial(self._reporter.steps_changed, changed))
+
+    async def _write(self, batch: Sequence[Chunk]) -> None:
+        try:
+            await self._logs.write(batch)
+        except (Replaced, Unavailable):
+            raise
+        except Exception:
+            # What came before a chunk that cannot be stored is kept, whatever shared its batch.
+            if len(batch) == 1:
+                raise
+            for chunk in batch:
+                await self._logs.write([chunk])
 
     def _forget(self, item: Chunk | Spooled) -> None:
         if isinstance(item, Chunk):

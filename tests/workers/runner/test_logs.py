@@ -166,6 +166,36 @@ async def test_what_comes_while_a_write_is_under_way_goes_in_one_batch(tmp_path:
     await delivery.close()
 
 
+class Picky(Slow):
+    """A store whose own code fails for the chunk `bad`, and for what is written with it."""
+
+    bad = 4
+
+    async def write(self, chunks: Sequence[Chunk]) -> None:
+        if any(chunk.number == self.bad for chunk in chunks):
+            raise TypeError
+        await super().write(chunks)
+
+
+async def test_a_chunk_that_cannot_be_stored_costs_nothing_of_what_came_before_it(
+    tmp_path: Path,
+) -> None:
+    store = Picky()
+    lost = asyncio.Event()
+    delivery = Delivery(store, store, tmp_path / "spool", on_lost=lost.set)
+    for number in range(1, 6):
+        await delivery.put(chunk_of(number))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    store.gate.set()
+    async with asyncio.timeout(30):
+        await lost.wait()
+    assert store.writes == [1, 1, 1]
+    assert [chunk.number for chunk in store.chunks[0, 1]] == [1, 2, 3]
+    assert isinstance(delivery.failure, TypeError)
+    await delivery.close()
+
+
 async def test_while_the_store_is_away_chunks_go_to_disk_and_come_in_order(
     tmp_path: Path,
 ) -> None:

@@ -42,6 +42,8 @@ NOTICES = {
     "hosted machine in labels": "jobs: {a: {runs-on: [▶Linux, gpu]}}",
     "group of runners": "jobs: {a: {runs-on: {▶group: a, labels: b}}}",
     "queue of concurrency": "concurrency: {group: a, ▶queue: max}\nsteps: [{run: x}]",
+    "event that starts nothing": "on: [push, ▶issues]\nsteps: [{run: x}]",
+    "event with types that starts nothing": on("▶pull_request_target: {types: opened}"),
     "tags of a pull request": on("pull_request: {branches: a, ▶tags: b}"),
     "input of an action": step("uses: checkout\nwith: {▶github-server-url: x}"),
 }

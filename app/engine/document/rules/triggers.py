@@ -1,11 +1,17 @@
 """`on:`: inputs fit their types, schedules have times, filters include something."""
 
+from app.engine.document.dialect.events import ACTIVITIES as EVENTS
 from app.engine.document.findings import Findings, shortened
 from app.engine.document.nodes import Node, ScalarNode, SequenceNode, child, entries, scalars
 from app.engine.expressions import to_text
 
 MAX_DISPATCH_INPUTS = 25
 _PATTERNS = ("branches", "tags", "paths")
+STARTING = frozenset((
+    "create", "delete", "pull_request", "push", "release", "schedule", "workflow_call",
+    "workflow_dispatch", "workflow_run",
+))  # fmt: skip
+"""The events that start executions here; see docs/repositories.md."""
 _UNSENT = frozenset({"requested", "in_progress"})
 
 
@@ -18,6 +24,7 @@ def check_triggers(root: Node, findings: Findings) -> None:
             findings.error("missing_key", message, node, "on")
     if isinstance(on, SequenceNode):
         _check_repeated(on, findings)
+    _check_starting(on, findings)
     for key, event in entries(on):
         _check_patterns(event, f"on.{key.text}", findings)
     for node in scalars(child(child(on, "workflow_run"), "types")):
@@ -29,6 +36,13 @@ def check_triggers(root: Node, findings: Findings) -> None:
     if inputs is not None and len(entries(inputs)) > MAX_DISPATCH_INPUTS:
         message = f"at most {MAX_DISPATCH_INPUTS} inputs are allowed"
         findings.error("too_many_inputs", message, inputs, "on.workflow_dispatch.inputs")
+
+
+def _check_starting(on: Node | None, findings: Findings) -> None:
+    for node in (*scalars(on), *(key for key, _ in entries(on))):
+        if node.text in EVENTS and node.text not in STARTING:
+            message = f"'{node.text}' has no effect: AnsFlow starts nothing for this event"
+            findings.notice("no_effect", message, node, "on")
 
 
 def _check_repeated(on: SequenceNode, findings: Findings) -> None:

@@ -292,3 +292,26 @@ class TestRerun:
             await rerun_execution(
                 driver.database, execution_id=execution_id, what="failed", max_worker_lost=2
             )
+
+
+class TestManyAtOnce:
+    async def test_each_of_many_jobs_changes_in_columns_of_its_own(
+        self, launch: Launch, driver: Driver
+    ) -> None:
+        # Some are queued, some skipped, some wait for others: more than one statement takes.
+        wide = ['jobs: {a: {runs-on: ubuntu-latest, steps: [{run: "true"}]}']
+        for number in range(20):
+            condition = ", if: false" if number % 3 == 0 else ""
+            steps = 'runs-on: ubuntu-latest, steps: [{run: "true"}]'
+            wide.append(f", j{number}: {{needs: a{condition}, {steps}}}")
+        execution_id = await launch("".join([*wide, "}"]))
+        claimed = await driver.claim(execution_id, "a")
+        assert claimed is not None
+        assert await driver.finish(claimed)
+        jobs = await driver.jobs(execution_id)
+        for number in range(20):
+            job = jobs[f"j{number}"]
+            skipped = number % 3 == 0
+            assert job.status == ("skipped" if skipped else "queued")
+            assert (job.queued_at is None) == skipped
+            assert (job.finished_at is None) != skipped

@@ -3,11 +3,12 @@
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
+    Case,
     Insert,
     Select,
     Table,
@@ -16,7 +17,6 @@ from sqlalchemy import (
     case,
     exists,
     insert,
-    or_,
     select,
     update,
 )
@@ -67,20 +67,26 @@ def _update_of(table: Table, columns: tuple[str, ...]) -> Update:
     return update(table).where(table.c.id == _WANTED).values(values)
 
 
-@cache
-def _update_two(columns: tuple[str, ...], of_other: tuple[str, ...]) -> Update:
-    def bound(prefix: str, name: str, names: tuple[str, ...]) -> Any:
-        column = _JOBS.c[name]
-        return bindparam(f"{prefix}_{name}", type_=column.type) if name in names else column
+MOST_TOGETHER = 8
+"""Jobs that one statement changes; more of them would only make it long."""
 
-    values = {
-        name: case(
-            (_JOBS.c.id == _WANTED, bound("new", name, columns)),
-            else_=bound("other", name, of_other),
-        )
-        for name in dict.fromkeys((*columns, *of_other))
-    }
-    return update(_JOBS).where(or_(_JOBS.c.id == _WANTED, _JOBS.c.id == _OTHER)).values(values)
+
+@lru_cache(maxsize=256)
+def _update_together(columns: tuple[tuple[str, ...], ...]) -> Update:
+    """Of the jobs `job_0`, `job_1` and so on, each in columns of its own."""
+    ids = [bindparam(f"job_{place}", type_=Id()) for place in range(len(columns))]
+
+    def value(name: str) -> Case[Any]:
+        column = _JOBS.c[name]
+        cases = [
+            (_JOBS.c.id == job_id, bindparam(f"new_{place}_{name}", type_=column.type))
+            for place, (job_id, names) in enumerate(zip(ids, columns, strict=True))
+            if name in names
+        ]
+        return case(*cases, else_=column)
+
+    changed = dict.fromkeys(name for names in columns for name in names)
+    return update(_JOBS).where(_JOBS.c.id.in_(ids)).values({name: value(name) for name in changed})
 
 
 @cache
@@ -159,18 +165,24 @@ class MovingRepository:
         await self._update(_JOBS, job_id, values)
 
     async def update_jobs(self, changes: Mapping[uuid.UUID, Mapping[str, Any]]) -> None:
-        """Change jobs of a locked execution, each in columns of its own; two are one statement."""
-        if len(changes) == 2:
-            (wanted, values), (other, of_other) = changes.items()
-            bound = {f"new_{name}": value for name, value in values.items()}
-            bound |= {f"other_{name}": value for name, value in of_other.items()}
-            await self._session.execute(
-                _update_two(tuple(values), tuple(of_other)),
-                {"wanted": wanted, "other": other, **bound},
-            )
-        else:
-            for job_id, values in changes.items():
-                await self.update_job(job_id, values)
+        """Change jobs of a locked execution, each in its own columns; eight are one statement."""
+        items = list(changes.items())
+        for begin in range(0, len(items), MOST_TOGETHER):
+            some = items[begin : begin + MOST_TOGETHER]
+            if len(some) == 1:
+                await self.update_job(*some[0])
+            else:
+                await self._update_together(some)
+
+    async def _update_together(
+        self, changes: Sequence[tuple[uuid.UUID, Mapping[str, Any]]]
+    ) -> None:
+        bound: dict[str, Any] = {}
+        for place, (job_id, values) in enumerate(changes):
+            bound[f"job_{place}"] = job_id
+            bound |= {f"new_{place}_{name}": value for name, value in values.items()}
+        statement = _update_together(tuple(tuple(values) for _, values in changes))
+        await self._session.execute(statement, bound)
 
     async def update_execution(self, execution_id: uuid.UUID, values: Mapping[str, Any]) -> None:
         """Change a locked execution."""

@@ -64,17 +64,27 @@ class RouteClock:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._count(scope, time.perf_counter() - began, status)
+                path = scope[SCOPE_HIT] if SCOPE_HIT in scope else route_path(scope)
+                seconds, is_hit = time.perf_counter() - began, SCOPE_HIT in scope
+                count(self._times, (scope["method"], path), seconds, status, hit=is_hit)
             await send(message)
 
         await self.app(scope, receive, watched)
 
-    def _count(self, scope: Scope, seconds: float, status: int) -> None:
-        path = scope[SCOPE_HIT] if SCOPE_HIT in scope else route_path(scope)
-        if path is None:
-            return
-        key = (scope["method"], path)
-        times = self._times.get(key)
-        if times is None:
-            times = self._times[key] = RouteTimes()
-        times.count(seconds, status, hit=SCOPE_HIT in scope)
+
+def count(
+    times: dict[tuple[str, str], RouteTimes],
+    route: tuple[str, str | None],
+    seconds: float,
+    status: int,
+    *,
+    hit: bool,
+) -> None:
+    """Count an answer under its method and the path of its route; None: no route, not counted."""
+    method, path = route
+    if path is None:
+        return
+    found = times.get((method, path))
+    if found is None:
+        found = times[method, path] = RouteTimes()
+    found.count(seconds, status, hit=hit)

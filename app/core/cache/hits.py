@@ -1,14 +1,16 @@
-"""Warm hits: answered before routing, without a query and without Redis.
+"""Warm hits: answered before everything else, without a query and without Redis.
 
 A response that came from the cache is kept whole for at most 1 s under the very request that got
 it: path, query and credentials. The same request by the same caller gets the same bytes; a bump of
 one of its tags, heard over pub/sub or made here, drops it.
 """
 
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,6 +26,7 @@ SCOPE_KEY = "ansflow.cached"
 SCOPE_HIT = "ansflow.hit"
 """In the scope of a request that the cache answered: the path of its route."""
 _SETTLE_S = 0.25
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 HitKey = tuple[str, bytes, bytes, bytes]
 
@@ -113,7 +116,7 @@ class LocalHits:
 
 
 class CacheHits:
-    """Answers warm hits and keeps what became one; outside all but the sockets' layer.
+    """Keeps answers that came from the cache, so that `answer_warm` can repeat them.
 
     A write waits here, for a moment, until the versions of the tags it touched are in Redis.
     """
@@ -129,31 +132,41 @@ class CacheHits:
         if runtime is None:
             await self.app(scope, receive, send)
         elif scope["method"] == "GET":
-            await self._read(runtime.hits, scope, receive, send)
+            key = _asked(scope).key
+            await self.app(scope, receive, _keeping(runtime.hits, key, scope, send))
         else:
             await self.app(scope, receive, _settling(runtime.cache.tags, send))
 
-    async def _read(self, hits: LocalHits, scope: Scope, receive: Receive, send: Send) -> None:
-        wanted = authorization = cookie = b""
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                authorization = value
-            elif name == b"cookie":
-                cookie = value
-            elif name == b"if-none-match":
-                wanted = value
-        key = (scope["path"], scope["query_string"], authorization, cookie)
-        hit = hits.get(key)
-        if hit is not None:
-            scope[SCOPE_HIT] = hit.note.route
-            await _answer(hit, wanted, send)
-            return
-        await self.app(scope, receive, _keeping(hits, key, scope, send))
+
+class _Asked(NamedTuple):
+    key: HitKey
+    wanted: bytes
+    request_id: bytes
 
 
-async def _answer(hit: Hit, wanted: bytes, send: Send) -> None:
+def _asked(scope: Scope) -> _Asked:
+    wanted = authorization = cookie = request_id = b""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            authorization = value
+        elif name == b"cookie":
+            cookie = value
+        elif name == b"if-none-match":
+            wanted = value
+        elif name == b"x-request-id":
+            request_id = value
+    key = (scope["path"], scope["query_string"], authorization, cookie)
+    return _Asked(key, wanted, request_id)
+
+
+async def answer_warm(hits: LocalHits, scope: Scope, send: Send) -> Hit | None:
+    """Answer a GET with what is kept for this very request; None: nothing is, nothing was sent."""
+    key, wanted, given = _asked(scope)
+    hit = hits.get(key)
+    if hit is None:
+        return None
     hit.note.count_hit()
-    request_id = (b"x-request-id", new_id().hex.encode())
+    request_id = (b"x-request-id", given if _REQUEST_ID.fullmatch(given) else new_id().hex.encode())
     if wanted and hit.note.etag.encode() in wanted:
         start = {"status": 304, "headers": [*hit.not_modified, request_id]}
         body = b""
@@ -162,6 +175,7 @@ async def _answer(hit: Hit, wanted: bytes, send: Send) -> None:
         body = hit.body
     await send({"type": "http.response.start", **start})
     await send({"type": "http.response.body", "body": body})
+    return hit
 
 
 def _keeping(hits: LocalHits, key: HitKey, scope: Scope, send: Send) -> Send:

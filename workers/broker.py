@@ -60,12 +60,16 @@ class RabbitConsumer(Consumer):
         self._cancelled = False
         try:
             self._connection = pika.BlockingConnection(broker.parameters)
+        except _LOST as error:
+            raise _closed(error) from None
+        try:
             self._declare(broker.quorum)
             self._channel = self._connection.channel()
             self._channel.basic_qos(prefetch_count=prefetch)
             self._channel.add_on_cancel_callback(self._on_cancel)
             self._channel.basic_consume(queue_name, self._on_message)
         except _LOST as error:
+            self.close()
             raise _closed(error) from None
 
     def _declare(self, quorum: bool) -> None:

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Select, delete, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, String, bindparam, delete, or_, select, true, update
 
 from app.auth.errors import (
     IdentityNotFound,
@@ -68,16 +68,7 @@ class TokenRepository(Repository):
 
     async def authenticate(self, digest: str) -> tuple[ApiToken, User, bool] | None:
         """The token and its user, when both are valid now, and whether its use is to be noted."""
-        statement = (
-            select(ApiToken, User, _was_not_used())
-            .join(User, User.id == ApiToken.user_id)
-            .where(
-                ApiToken.digest == digest,
-                User.is_active == true(),
-                or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > db_now()),
-            )
-        )
-        row = (await self.session.execute(statement)).one_or_none()
+        row = (await self.session.execute(_VALID_TOKEN, {"digest": digest})).one_or_none()
         return row and (row[0], row[1], bool(row[2]))
 
     async def mark_used(self, token_id: uuid.UUID) -> None:
@@ -237,6 +228,18 @@ class PasswordLinkRepository(Repository):
 
 def _was_not_used() -> ColumnElement[bool]:
     return or_(ApiToken.used_at.is_(None), ApiToken.used_at < db_now(-USED_S))
+
+
+# Every request with a token asks this: building it costs more than sending it.
+_VALID_TOKEN = (
+    select(ApiToken, User, _was_not_used())
+    .join(User, User.id == ApiToken.user_id)
+    .where(
+        ApiToken.digest == bindparam("digest", type_=String(64)),
+        User.is_active == true(),
+        or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > db_now()),
+    )
+)
 
 
 def _tokens(user_id: uuid.UUID) -> Select[ApiToken]:

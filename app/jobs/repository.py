@@ -3,9 +3,10 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Table, delete, func, insert, or_, select, update
+from sqlalchemy import Insert, Table, bindparam, delete, func, insert, or_, select, update
 
 from app.core.clock import db_now
 from app.core.db import AsyncSession, ReadSession
@@ -13,6 +14,18 @@ from app.jobs.models import OutboxRow
 
 _TABLE: Table = OutboxRow.__table__  # type: ignore[assignment]  # declarative says FromClause
 _FREE = or_(OutboxRow.taken_until.is_(None), OutboxRow.taken_until < db_now())
+
+# Made once: building a statement and its cache key costs more than sending it.
+_INSERT = insert(_TABLE)
+_NOW = select(db_now())
+
+
+@cache
+def _insert_one(columns: tuple[str, ...], *, at_once: bool) -> Insert:
+    values: dict[str, Any] = {name: bindparam(name, type_=_TABLE.c[name].type) for name in columns}
+    if at_once:
+        values["not_before"] = db_now()
+    return insert(_TABLE).values({**values, "created_at": db_now()})
 
 
 class OutboxRepository:
@@ -31,20 +44,20 @@ class OutboxRepository:
         """
         if len(rows) == 1:
             (row,) = rows
-            values = row | {"created_at": db_now(), "not_before": row["not_before"] or db_now()}
-            await self._session.execute(insert(_TABLE).values(values))
+            at_once = row["not_before"] is None
+            await self._session.execute(_insert_one(tuple(row), at_once=at_once), row)
             return
         # The driver joins many rows into one INSERT only when there are no expressions in it.
         if now is None:
-            now = await self._session.scalar(select(db_now()))
+            now = await self._session.scalar(_NOW)
         stamped = [
             row | {"created_at": now, "not_before": row["not_before"] or now} for row in rows
         ]
-        await self._session.execute(insert(_TABLE), stamped)
+        await self._session.execute(_INSERT, stamped)
 
     async def now(self) -> datetime:
         """The database's time."""
-        return (await self._session.execute(select(db_now()))).scalar_one()
+        return (await self._session.execute(_NOW)).scalar_one()
 
     async def take(
         self, ids: Sequence[uuid.UUID], *, by: uuid.UUID, for_s: float

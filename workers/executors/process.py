@@ -12,7 +12,7 @@ from pathlib import Path
 from workers.guard_process import processes
 
 READ_SIZE = 1 << 18
-QUIET_S = 0.25
+QUIET_S = 0.5
 DRAIN_S = 5.0
 POLL_S = 0.02
 PIPE_SIZE = 1 << 20

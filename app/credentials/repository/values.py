@@ -3,13 +3,21 @@
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.core.orm import Id
 from app.core.pagination import PageParams, Slice
 from app.core.repository import Repository
 from app.credentials.errors import SecretNotFound, VariableNotFound
 from app.credentials.models import Environment, Secret, Variable
+
+# Read by each start; building a statement and its cache key costs more than sending it.
+_OF_PROJECT = (
+    select(Variable.name, Variable.value)
+    .where(Variable.scope_id == bindparam("wanted", type_=Id()))
+    .order_by(Variable.name)
+)
 
 
 class VariableRepository(Repository):
@@ -40,12 +48,8 @@ class VariableRepository(Repository):
 
     async def of_project(self, project_id: uuid.UUID) -> Mapping[str, str]:
         """Those of the project itself, by name."""
-        statement = (
-            select(Variable.name, Variable.value)
-            .where(Variable.scope_id == project_id)
-            .order_by(Variable.name)
-        )
-        return {row[0]: row[1] for row in await self.session.execute(statement)}
+        found = await self.session.execute(_OF_PROJECT, {"wanted": project_id})
+        return {row[0]: row[1] for row in found}
 
     async def of_projects(
         self, project_ids: Iterable[uuid.UUID]

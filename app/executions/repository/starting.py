@@ -4,14 +4,26 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, case, delete, insert, select, tuple_, update
+from sqlalchemy import (
+    Insert,
+    Integer,
+    Select,
+    bindparam,
+    case,
+    delete,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from app.core.clock import db_now
 from app.core.db import AsyncSession, Replay
-from app.core.orm import table_of
+from app.core.orm import Id, table_of
 from app.executions.models import Execution, IdempotencyKey, Job
 from app.pipelines.models import Pipeline, PipelineVersion
 from app.projects.models import Project
@@ -47,15 +59,12 @@ class StartRepository:
 
     async def count(self, pipeline_id: uuid.UUID, *, version: int | None) -> Counted | None:
         """Take the next number: the row stays locked, so numbers have no gaps and no twins."""
-        await self._session.execute(
-            update(Pipeline)
-            .where(Pipeline.id == pipeline_id)
-            .values(last_number=Pipeline.last_number + 1)
-            .execution_options(synchronize_session=False)
-        )
-        wanted = Pipeline.current_version if version is None else version
-        statement = _counted(wanted).where(Pipeline.id == pipeline_id)
-        row = (await self._session.execute(statement)).one_or_none()
+        values: dict[str, Any] = {"wanted": pipeline_id}
+        await self._session.execute(_COUNT, values)
+        statement = _CURRENT
+        if version is not None:
+            statement, values = _NUMBERED, {**values, "version": version}
+        row = (await self._session.execute(statement, values)).one_or_none()
         return None if row is None else Counted(*row)
 
     async def count_all(self, wanted: Mapping[uuid.UUID, int]) -> Mapping[uuid.UUID, Counted]:
@@ -87,11 +96,9 @@ class StartRepository:
 
     async def insert(self, values: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> None:
         """The execution and its jobs: two statements for any number of jobs."""
-        await self._session.execute(
-            insert(table_of(Execution)).values(created_at=db_now(), **values)
-        )
+        await self._session.execute(_insert_execution(tuple(values)), dict(values))
         if jobs:
-            await self._session.execute(insert(table_of(Job)), list(jobs))
+            await self._session.execute(_INSERT_JOBS, list(jobs))
 
     async def insert_all(
         self,
@@ -105,7 +112,7 @@ class StartRepository:
         rows = [{**values, "created_at": now} for values in executions]
         await self._session.execute(insert(table_of(Execution)), rows)
         if jobs:
-            await self._session.execute(insert(table_of(Job)), list(jobs))
+            await self._session.execute(_INSERT_JOBS, list(jobs))
 
     async def known(self, user_id: uuid.UUID, key: str) -> Known | None:
         """The answer that this user's key stands for."""
@@ -167,3 +174,22 @@ def _counted(version: Any) -> Select[*tuple[Any, ...]]:
             (PipelineVersion.pipeline_id == Pipeline.id) & (PipelineVersion.number == version),
         )
     )
+
+
+# Made once: building a statement and its cache key costs more than sending it.
+_OF_PIPELINE = Pipeline.id == bindparam("wanted", type_=Id())
+_COUNT = (
+    update(table_of(Pipeline))
+    .where(_OF_PIPELINE)
+    .values(last_number=table_of(Pipeline).c.last_number + 1)
+)
+_CURRENT = _counted(Pipeline.current_version).where(_OF_PIPELINE)
+_NUMBERED = _counted(bindparam("version", type_=Integer())).where(_OF_PIPELINE)
+_INSERT_JOBS = insert(table_of(Job))
+
+
+@cache
+def _insert_execution(columns: tuple[str, ...]) -> Insert:
+    table = table_of(Execution)
+    values = {name: bindparam(name, type_=table.c[name].type) for name in columns}
+    return insert(table).values(created_at=db_now(), **values)

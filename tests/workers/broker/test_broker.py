@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 from dramatiq import Message as DramatiqMessage
+from dramatiq.errors import ConnectionClosed
 
 from app.core.clock import new_id
 from app.jobs.catalog import Message, PassGate, RunJob
@@ -47,6 +50,16 @@ class TestQueues:
             await asyncio.to_thread(rabbit.delete, "high_priority")
             await publish(rabbit, messages(1), queue="high_priority")
             await until(lambda: len(seen.jobs) == 2)
+
+    def test_a_consumer_that_is_refused_leaves_no_connection(self, rabbit: Rabbit) -> None:
+        queue = rabbit.prefix + "high_priority"
+        broker = RabbitBroker(rabbit.url, middleware=[], prefix=rabbit.prefix)
+        with rabbit.channel() as channel:
+            channel.queue_declare(queue, exclusive=True)
+            before = _sockets()
+            with pytest.raises(ConnectionClosed):
+                _consumer(broker, queue)
+            assert _sockets() == before
 
     def test_nothing_is_sent_past_the_outbox(self, rabbit: Rabbit) -> None:
         broker = RabbitBroker(rabbit.url, middleware=[])
@@ -245,6 +258,13 @@ def _exists(rabbit: Rabbit, queue: str) -> bool:
         name = rabbit.prefix + queue
         arguments = dict(declarations(name))[name]
         return channel.queue_declare(name, durable=True, arguments=arguments).method is not None
+
+
+def _sockets() -> int:
+    """Open sockets of this process."""
+    folder = Path("/proc/self/fd")
+    links = [folder / name for name in os.listdir(folder)]
+    return sum(str(os.readlink(each)).startswith("socket:") for each in links if each.exists())
 
 
 def _consumer(broker: RabbitBroker, queue: str) -> RabbitConsumer:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from importlib import import_module
 
 from tests.bench.figures import Figure
+from tests.bench.quiet import wait_until_quiet
 
 BENCHMARKS = {
     "engine": "tests.bench.engine",
@@ -35,6 +36,7 @@ def main(names: list[str]) -> int:
     for name in names or BENCHMARKS:
         sys.stdout.write(f"-- {name}\n")
         sys.stdout.flush()
+        wait_until_quiet()
         started = time.perf_counter()
         figures += asyncio.run(_run(getattr(import_module(BENCHMARKS[name]), name)))
         sys.stdout.write(f"   {time.perf_counter() - started:.0f} s\n")

@@ -20,6 +20,7 @@ from dramatiq.broker import Broker
 from dramatiq.middleware import Middleware
 from pydantic import SecretStr
 
+from app.core import garbage
 from app.core.clock import new_id
 from app.core.logging import configure, logger
 from app.core.metrics_files import shared_folder
@@ -191,6 +192,7 @@ def serve(settings: Settings) -> None:
         process.runtime.on_death = ending.set
         with exposed(settings):
             process.start()
+            garbage.settle()
             log.info("worker_started", worker_id=str(worker_id), queues=settings.worker.queues)
             ending.wait()
             process.stop(drain_s=settings.worker.drain_s)

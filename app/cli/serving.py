@@ -8,6 +8,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from app.cli.configuration import load_settings
+from app.core import garbage
 from app.core.logging import configure
 from app.core.metrics_files import FOLDER, forget_ended
 from app.main import create_app
@@ -43,4 +44,6 @@ def application() -> FastAPI:
     if folder := os.environ.get(FOLDER):
         # This process may replace one that died.
         forget_ended(folder)
-    return create_app(load_settings())
+    app = create_app(load_settings())
+    garbage.settle()
+    return app

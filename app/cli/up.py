@@ -22,7 +22,7 @@ from app.cli.local import LocalSystem
 from app.cli.samples import run_samples
 from app.cli.serve import tell_login
 from app.cli.serving import OPTIONS, allow_sockets
-from app.core import migrate
+from app.core import garbage, migrate
 from app.core.db import Database
 from app.core.logging import configure
 from app.main import EmbeddedParts, create_app
@@ -137,6 +137,7 @@ def _serve(
             await run_samples(system, user_name=login.name)
         typer.echo(f"Watch runs at {_address(listener)}/live; Ctrl-C stops the server")
 
+    garbage.settle()
     server = _Server(uvicorn.Config(app, **OPTIONS), begun)
     server.run(sockets=[listener])
 

@@ -17,6 +17,11 @@ log = logger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
+def request_id_of(given: str) -> str:
+    """The id of a request: the one that its caller gives, if it may be one, or a new one."""
+    return given if _REQUEST_ID.fullmatch(given) else new_id().hex
+
+
 class RequestContext:
     """Gives each request an id, for its logs and its response.
 
@@ -31,7 +36,7 @@ class RequestContext:
             await self.app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else new_id().hex
+        request_id = request_id_of(given)
         scope.setdefault("state", {})["request_id"] = request_id
         set_origin(scope, request_id)
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from app.core.logging import logger
 from workers.runner.ports import (
     Chunk,
     JobResult,
@@ -22,6 +23,8 @@ from workers.runner.ports import (
     Unavailable,
 )
 from workers.runner.spool import Spool, Spooled
+
+log = logger(__name__)
 
 IN_MEMORY = 8 << 20
 BATCH_BYTES = 4 << 20
@@ -183,6 +186,7 @@ class Delivery:
             # What came before a chunk that cannot be stored is kept, whatever shared its batch.
             if len(batch) == 1:
                 raise
+            log.exception("chunks_written_one_by_one", chunks=len(batch))
             for chunk in batch:
                 await self._logs.write([chunk])
 

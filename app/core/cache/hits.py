@@ -5,7 +5,6 @@ it: path, query and credentials. The same request by the same caller gets the sa
 one of its tags, heard over pub/sub or made here, drops it.
 """
 
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -15,8 +14,8 @@ from typing import NamedTuple
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.cache.tags import Tags
-from app.core.clock import new_id
 from app.core.metrics import cache_requests
+from app.core.middleware import request_id_of
 
 KEPT_S = 1.0
 RENEWED_S = 0.3
@@ -26,7 +25,6 @@ SCOPE_KEY = "ansflow.cached"
 SCOPE_HIT = "ansflow.hit"
 """In the scope of a request that the cache answered: the path of its route."""
 _SETTLE_S = 0.25
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 HitKey = tuple[str, bytes, bytes, bytes]
 
@@ -166,7 +164,7 @@ async def answer_warm(hits: LocalHits, scope: Scope, send: Send) -> Hit | None:
     if hit is None:
         return None
     hit.note.count_hit()
-    request_id = (b"x-request-id", given if _REQUEST_ID.fullmatch(given) else new_id().hex.encode())
+    request_id = (b"x-request-id", request_id_of(given.decode("latin-1")).encode())
     if wanted and hit.note.etag.encode() in wanted:
         start = {"status": 304, "headers": [*hit.not_modified, request_id]}
         body = b""

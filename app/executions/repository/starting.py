@@ -24,7 +24,8 @@ from sqlalchemy.exc import IntegrityError
 from app.core.clock import db_now
 from app.core.db import AsyncSession, Replay
 from app.core.orm import Id, table_of
-from app.executions.models import Execution, IdempotencyKey, Job
+from app.executions.models import Execution, IdempotencyKey
+from app.executions.repository.moving import MovingRepository
 from app.pipelines.models import Pipeline, PipelineVersion
 from app.projects.models import Project
 
@@ -97,8 +98,7 @@ class StartRepository:
     async def insert(self, values: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> None:
         """The execution and its jobs: two statements for any number of jobs."""
         await self._session.execute(_insert_execution(tuple(values)), dict(values))
-        if jobs:
-            await self._session.execute(_INSERT_JOBS, list(jobs))
+        await MovingRepository(self._session).insert_jobs(jobs)
 
     async def insert_all(
         self,
@@ -111,8 +111,7 @@ class StartRepository:
         # A value, not an expression: the driver joins rows into one INSERT only then.
         rows = [{**values, "created_at": now} for values in executions]
         await self._session.execute(insert(table_of(Execution)), rows)
-        if jobs:
-            await self._session.execute(_INSERT_JOBS, list(jobs))
+        await MovingRepository(self._session).insert_jobs(jobs)
 
     async def known(self, user_id: uuid.UUID, key: str) -> Known | None:
         """The answer that this user's key stands for."""
@@ -185,7 +184,6 @@ _COUNT = (
 )
 _CURRENT = _counted(Pipeline.current_version).where(_OF_PIPELINE)
 _NUMBERED = _counted(bindparam("version", type_=Integer())).where(_OF_PIPELINE)
-_INSERT_JOBS = insert(table_of(Job))
 
 
 @cache

@@ -1,6 +1,5 @@
 """Fixtures for all tests; see `tests/fixtures`."""
 
-import importlib.util
 import os
 
 from hypothesis import HealthCheck, settings
@@ -10,9 +9,9 @@ pytest_plugins = [
     "tests.fixtures.application",
     "tests.fixtures.factories",
     "tests.fixtures.redis",
+    "tests.distribution",
+    "tests.leaks",
 ]
-if importlib.util.find_spec("tests.distribution") is not None:
-    pytest_plugins.append("tests.distribution")
 
 # No deadline: the machine is shared, and a slow example is not a wrong one.
 settings.register_profile(

@@ -16,13 +16,14 @@ from dramatiq.broker import Consumer
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.errors import ConnectionClosed, DecodeError
 from dramatiq.middleware import Middleware
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from app.core.logging import logger
 from app.jobs.queues import declarations
 
 log = logger(__name__)
 
-_LOST = (pika.exceptions.AMQPError, OSError, AssertionError)
+_LOST = (pika.exceptions.AMQPError, AMQPConnectorException, OSError, AssertionError)
 
 
 def _closed(reason: object) -> Exception:
@@ -150,13 +151,15 @@ class RabbitConsumer(Consumer):
 
     def close(self) -> None:
         """Send the answers that are waiting and close; called when `next()` no longer runs."""
-        if not self._connection.is_open:
-            return
         try:
-            self._connection.process_data_events(time_limit=0)
-            self._connection.close()
+            if self._connection.is_open:
+                self._connection.process_data_events(time_limit=0)
+                self._connection.close()
         except (*_LOST, ValueError):  # ValueError: it was lost in this moment
             log.debug("connection_was_lost", queue=self.queue_name)
+        finally:
+            # Pika forgets its pipe when the connection is lost while nobody waits for its events.
+            self._connection._cleanup()  # noqa: SLF001
 
 
 class RabbitBroker(RabbitmqBroker):

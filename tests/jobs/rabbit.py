@@ -93,8 +93,7 @@ class Proxy:
         self._parts = urlsplit(url)
         self._target = (self._parts.hostname or "127.0.0.1", self._parts.port or 5672)
         self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._pumps: set[asyncio.Task[None]] = set()
+        self._links: set[asyncio.Task[None]] = set()
         self._port = 0
         self._thread = ThreadPoolExecutor(1)
         self._loop = asyncio.new_event_loop()
@@ -134,25 +133,43 @@ class Proxy:
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def _cut(self) -> None:
-        for writer in self._writers:
-            writer.transport.abort()
-        self._writers.clear()
-        if self._pumps:
-            await asyncio.wait(self._pumps)
+        for link in self._links:
+            link.cancel()
+        if self._links:
+            await asyncio.wait(self._links)
+        await _rounds(1)  # in which the transports close their sockets
 
     async def _close(self) -> None:
         if self._server is not None:
+            # asyncio leaks what it accepted when its server closes before that has a transport.
+            for listening in self._server.sockets:
+                self._loop.remove_reader(listening.fileno())
+            await _rounds(4)  # accepted, transport, protocol, `_serve`
             self._server.close()
             self._server = None
         await self._cut()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        other_reader, other_writer = await asyncio.open_connection(*self._target)
-        self._writers |= {writer, other_writer}
-        for source, sink in ((reader, other_writer), (other_reader, writer)):
-            task = asyncio.create_task(_pump(source, sink))
-            self._pumps.add(task)
-            task.add_done_callback(self._pumps.discard)
+        link = asyncio.current_task()
+        assert link is not None
+        self._links.add(link)
+        writers = [writer]
+        try:
+            other_reader, other_writer = await asyncio.open_connection(*self._target)
+            writers.append(other_writer)
+            await asyncio.gather(_pump(reader, other_writer), _pump(other_reader, writer))
+        except (OSError, asyncio.CancelledError):
+            pass  # There is no server, or this was cut.
+        finally:
+            for each in writers:
+                each.transport.abort()
+            self._links.discard(link)
+
+
+async def _rounds(count: int) -> None:
+    """Let the loop do what is ready, and what becomes ready by that."""
+    for _ in range(count):
+        await asyncio.sleep(0)
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:

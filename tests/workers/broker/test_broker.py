@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pika
 import pytest
 from dramatiq import Message as DramatiqMessage
 from dramatiq.errors import ConnectionClosed
@@ -60,6 +61,26 @@ class TestQueues:
             with pytest.raises(ConnectionClosed):
                 _consumer(broker, queue)
             assert _sockets() == before
+
+    def test_a_consumer_that_is_cut_while_it_opens_leaves_no_connection(
+        self, rabbit: Rabbit, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = pika.BlockingConnection._create_connection  # noqa: SLF001  returns when it is open
+
+        def cut(self: pika.BlockingConnection, *arguments: Any) -> Any:
+            connection = made(self, *arguments)
+            proxy.cut()
+            while not connection.is_closed:
+                connection.ioloop.poll()
+                connection.ioloop.process_timeouts()
+            return connection
+
+        monkeypatch.setattr(pika.BlockingConnection, "_create_connection", cut)
+        broker = RabbitBroker(proxy.url, middleware=[], prefix=rabbit.prefix)
+        before = _sockets()
+        with pytest.raises(ConnectionClosed):
+            _consumer(broker, rabbit.prefix + "high_priority")
+        assert _sockets() == before
 
     def test_nothing_is_sent_past_the_outbox(self, rabbit: Rabbit) -> None:
         broker = RabbitBroker(rabbit.url, middleware=[])

@@ -6,13 +6,14 @@ queue instead of failing half-way; on MySQL and MariaDB all connections read com
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NewType, TypeVar
 
 from sqlalchemy import Connection, PoolResetState, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -34,6 +35,8 @@ _REPLAYED = {1020, 1205, 1213}
 """MySQL errors: record has changed, lock wait time-out, deadlock."""
 _AWAY = {1040, 1053, 1927, 2002, 2003, 2006, 2013, 2055, 3024, 4031}
 """MySQL errors: too many connections, shutting down, gone away, cannot connect, lost."""
+_OLDEST_S = 3600
+"""After this long a connection is made anew, however busy it is."""
 
 
 class Database:
@@ -61,10 +64,9 @@ class Database:
         else:
             options |= {
                 "isolation_level": "READ COMMITTED",
-                # What the server has ended for being idle is never taken from the pool.
-                "pool_recycle": max(1.0, idle_s / 2),
+                "pool_recycle": _OLDEST_S,
                 "pool_pre_ping": False,
-                # See _skip_rollback_after_commit.
+                # See _skip_needless_rollback.
                 "pool_reset_on_return": None,
                 "connect_args": {
                     "connect_timeout": 5,
@@ -76,7 +78,8 @@ class Database:
         if self.is_sqlite:
             self._prepare_sqlite()
         else:
-            _skip_rollback_after_commit(self.engine)
+            _skip_needless_rollback(self.engine)
+            _leave_idle_connections(self.engine, idle_s / 2)
             if not insert_returning:
                 self.engine.dialect.insert_returning = False
         self._write = async_sessionmaker(self.engine, expire_on_commit=False)
@@ -183,25 +186,42 @@ def _settings(idle_s: int) -> str:
     )
 
 
-def _skip_rollback_after_commit(engine: AsyncEngine) -> None:
+def _skip_needless_rollback(engine: AsyncEngine) -> None:
     """Save the round trip of the ROLLBACK with which a pool takes back a connection.
 
-    It says nothing after a commit that went through: the server's last answer was then that no
-    transaction is open. In all other cases it is sent.
+    It says nothing after a COMMIT or ROLLBACK that went through: the server's last answer was then
+    that no transaction is open. In all other cases it is sent.
     """
 
-    @event.listens_for(engine.sync_engine, "commit")
-    def committing(connection: Connection) -> None:
-        connection.info["committing"] = True
+    def ending(connection: Connection) -> None:
+        if not connection.invalidated:  # Then there is none to note it on.
+            connection.info["ending"] = True
+
+    event.listen(engine.sync_engine, "commit", ending)
+    event.listen(engine.sync_engine, "rollback", ending)
 
     @event.listens_for(engine.sync_engine, "reset")
     def returned(connection: Any, record: Any, state: PoolResetState) -> None:
-        committing = record is not None and record.info.pop("committing", False)
+        ending = record is not None and record.info.pop("ending", False)
         if state.terminate_only or not state.asyncio_safe or state.transaction_was_reset:
             return
         driver = connection.driver_connection
-        if not (committing and driver.connected and not driver.get_transaction_status()):
+        if not (ending and driver.connected and not driver.get_transaction_status()):
             connection.rollback()
+
+
+def _leave_idle_connections(engine: AsyncEngine, idle_s: float) -> None:
+    """Never take a connection from the pool that the server may have ended for being idle."""
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def returned(_connection: Any, record: Any) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def taken(_connection: Any, record: Any, _proxy: Any) -> None:
+        idle_since = record.info.pop("idle_since", None)
+        if idle_since is not None and time.monotonic() - idle_since > idle_s:
+            raise DisconnectionError("it was idle for too long")
 
 
 async def _roll_back(session: AsyncSession) -> None:
